@@ -1,0 +1,51 @@
+//! Accept loops, connection cap, timeouts and drain: bytes come in here and leave here.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a listener is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A TCP address; port 0 takes a free one.
+    Tcp(SocketAddr),
+    /// A Unix socket's path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// How the proxy listens and how long it waits for its callers.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Every address to listen on; a connection carries the index of its own.
+    pub listeners: Vec<Address>,
+    /// Threads that serve, each with a runtime of its own.
+    pub workers: usize,
+    /// Connections open at one time over all listeners; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Header lines that one head may have.
+    pub headers_max: usize,
+    /// Bytes that one head may have.
+    pub header_size_max: usize,
+    /// Write header names as they came instead of in Title-Case.
+    pub preserve_header_case: bool,
+    /// From the first byte of a head to its last.
+    pub request_head_timeout: Duration,
+    /// A kept-alive connection without a request.
+    pub client_idle_timeout: Duration,
+    /// A body, either way, that moves no byte.
+    pub body_stall_timeout: Duration,
+    /// Keep serving, unready, for this long after the signal to stop.
+    pub drain_delay: Duration,
+    /// Then wait this long at most for calls in flight.
+    pub drain_timeout: Duration,
+}
