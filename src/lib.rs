@@ -6,5 +6,8 @@ pub mod server;
 pub mod token;
 pub mod upstream;
 pub mod admin;
+pub mod clock;
+pub mod metrics;
 pub mod secret;
 pub mod telemetry;
+pub mod watch;

@@ -1,9 +1,28 @@
 //! Accept loops, connection cap, timeouts and drain: bytes come in here and leave here.
+//!
+//! Sockets are bound first and served last. One runtime per worker thread, so that a request, its upstream connection and
+//! its answer stay on one core. Knows nothing of tenants and tokens.
+
+mod bind;
+mod connection;
+mod worker;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+
+pub use bind::{BindError, Bound, bind};
+pub use connection::Connection;
+pub use worker::{Serving, serve};
+
+use crate::watch::Patience;
 
 /// Where a listener is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,4 +67,23 @@ pub struct Settings {
     pub drain_delay: Duration,
     /// Then wait this long at most for calls in flight.
     pub drain_timeout: Duration,
+}
+
+impl Settings {
+    fn patience(&self) -> Patience {
+        Patience { head: self.request_head_timeout, idle: self.client_idle_timeout, write: self.body_stall_timeout }
+    }
+}
+
+/// What answers requests. One for each worker; called on that worker's runtime only.
+pub trait Handler: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error = Box<dyn std::error::Error + Send + Sync>> + Send + 'static;
+
+    /// Answers one request. The future is dropped if the connection breaks.
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 }

@@ -1,31 +1,31 @@
 //! Access tokens: what they are, where they come from, and how long they live.
+//!
+//! A token and the instance it may be sent to come from one and the same token response and never part again.
 
-use std::time::Duration;
+mod endpoint;
+mod instance;
+mod life;
+mod rest;
+mod store;
 
-use http::Uri;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
+use http::{HeaderValue, Uri};
+
+use crate::clock::Now;
 use crate::secret::Secret;
+
+pub use endpoint::Endpoint;
+pub use instance::{InstanceLock, InstanceUrl, TrustedHost, is_loopback};
+pub use life::{Attempt, Because};
+pub use rest::Route;
+pub use store::{Account, AfterRefusal, Labels, TokenStore, Unavailable};
 
 /// A business unit's member id.
 pub type Mid = u64;
-
-/// A host that may serve as an instance although it is not below the tenant's own subdomain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustedHost {
-    /// Host name or IP literal, lower case, an IPv6 literal without its brackets.
-    pub host: String,
-    /// The one port that is trusted; `None` trusts every port of the host.
-    pub port: Option<u16>,
-}
-
-/// Which instance URLs of a token response are believed.
-#[derive(Debug, Clone, Default)]
-pub struct InstanceLock {
-    /// The tenant's subdomain, lower case: `SUB.rest.marketingcloudapis.com` and its `soap` sibling are believed.
-    pub subdomain: Option<String>,
-    /// Further hosts that the operator vouches for.
-    pub trusted: Vec<TrustedHost>,
-}
 
 /// Where and with what a tenant's tokens are minted.
 #[derive(Debug, Clone)]
@@ -43,3 +43,146 @@ pub struct EndpointSettings {
     /// Which instance URLs are believed.
     pub lock: InstanceLock,
 }
+
+/// One access token, immutable: the secret, the instances it is for, and when it ends.
+pub struct AccessToken {
+    number: u64,
+    bearer: HeaderValue,
+    rest: InstanceUrl,
+    soap: InstanceUrl,
+    lifetime: Duration,
+    expires_monotonic: Instant,
+    expires_wall: SystemTime,
+}
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+impl AccessToken {
+    /// A token whose life counts from `sent`, the moment its request left. `None` if no header can carry the text.
+    #[must_use]
+    pub fn new(secret: &Secret, rest: InstanceUrl, soap: InstanceUrl, sent: Now, lifetime: Duration) -> Option<Self> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose())).ok()?;
+        bearer.set_sensitive(true);
+        let expires = sent.after(lifetime);
+        Some(Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            bearer,
+            rest,
+            soap,
+            lifetime,
+            expires_monotonic: expires.monotonic,
+            expires_wall: expires.wall,
+        })
+    }
+
+    /// Tells this token from every other of this process; says nothing about its text.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The value of `Authorization`, marked sensitive.
+    #[must_use]
+    pub fn bearer(&self) -> &HeaderValue {
+        &self.bearer
+    }
+
+    /// Where REST calls with this token go.
+    #[must_use]
+    pub fn rest(&self) -> &InstanceUrl {
+        &self.rest
+    }
+
+    /// Where SOAP calls with this token go.
+    #[must_use]
+    pub fn soap(&self) -> &InstanceUrl {
+        &self.soap
+    }
+
+    /// When it ends by the wall clock.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_wall
+    }
+
+    /// What is left of its life by the stricter of both clocks; zero when it is over.
+    #[must_use]
+    pub fn remaining(&self, now: Now) -> Duration {
+        let monotonic = self.expires_monotonic.saturating_duration_since(now.monotonic);
+        let wall = self.expires_wall.duration_since(now.wall).unwrap_or(Duration::ZERO);
+        monotonic.min(wall)
+    }
+
+    /// How it may be used at this moment.
+    #[must_use]
+    pub fn stage(&self, now: Now, refresh_before: Duration, replayable: bool) -> Stage {
+        let remaining = self.remaining(now);
+        if remaining > refresh_before.min(self.lifetime / 4) {
+            return Stage::Fresh;
+        }
+        // A call that leaves in the last moments may arrive with a dead token; one that cannot be replayed must not.
+        let reserve = if replayable {
+            Duration::from_secs(2).min(self.lifetime / 20)
+        } else {
+            Duration::from_secs(10).min(self.lifetime / 10)
+        };
+        if remaining > reserve {
+            Stage::Renewable
+        } else if remaining > Duration::ZERO {
+            Stage::Closing
+        } else {
+            Stage::Over
+        }
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AccessToken(number {})", self.number)
+    }
+}
+
+/// Where in its life a token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Use it.
+    Fresh,
+    /// Use it, and see to the next one.
+    Renewable,
+    /// Rather wait for the next one.
+    Closing,
+    /// Never use it again.
+    Over,
+}
+
+/// Why a mint yielded no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// The endpoint says that the request itself is wrong: id, secret, grant, account or scope.
+    #[error("the token endpoint refused the request: {status} {error}: {description}")]
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// OAuth's `error`, or the vendor's `errorcode`.
+        error: String,
+        /// OAuth's `error_description`, or the vendor's `message`.
+        description: String,
+    },
+    /// The endpoint could not be reached, or has trouble of its own.
+    #[error("the token endpoint is not available: {cause}")]
+    Unavailable {
+        /// What happened.
+        cause: String,
+        /// How long the endpoint asked us to stay away.
+        retry_after: Option<Duration>,
+    },
+    /// The token response names an instance that is not the tenant's.
+    #[error("the token response names {host} as an instance, which is neither below the tenant's subdomain nor in trusted_hosts")]
+    Untrusted {
+        /// The host and port it names, or what is wrong with the URL.
+        host: String,
+    },
+}
+
+/// What an installed mint shares with everyone who waited for it.
+pub type Minted = Result<Arc<AccessToken>, MintError>;

@@ -1,11 +1,30 @@
 //! The way to the tenant: roots, connector and pool. Knows TLS and HTTP, knows no tenant and no token.
+//!
+//! Nothing is ever sent twice from here: a request goes to another connection only if hyper hands it back whole, which it
+//! does only while no byte of it was written.
 
+mod destination;
+mod pool;
+mod socket;
+mod tls;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::connect::HttpConnector;
+
+pub use destination::{Destination, DestinationError};
+pub use pool::{Answer, Pool, PooledBody};
+pub use tls::{Trust, TrustError};
 
 /// How the proxy calls out.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// TCP and TLS handshake together.
+    /// Name resolution, TCP and TLS handshake together.
     pub connect_timeout: Duration,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: Duration,
@@ -17,4 +36,104 @@ pub struct Settings {
     pub preserve_header_case: bool,
     /// A body that moves no byte for this long.
     pub body_stall_timeout: Duration,
+}
+
+/// Why a request got no answer's head.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendError {
+    /// The host name could not be resolved.
+    #[error("the name {host} could not be resolved: {cause}")]
+    Resolve {
+        /// The name asked for.
+        host: String,
+        /// The resolver's words.
+        cause: String,
+    },
+    /// No TCP connection.
+    #[error("no connection to {host}: {cause}")]
+    Connect {
+        /// The host asked for.
+        host: String,
+        /// The system's words.
+        cause: String,
+    },
+    /// TCP stands, TLS does not.
+    #[error("TLS with {host} failed: {cause}")]
+    Tls {
+        /// The host asked for.
+        host: String,
+        /// The TLS library's words.
+        cause: String,
+    },
+    /// `connect_timeout` passed first.
+    #[error("no connection to {host} within {limit:?}")]
+    ConnectTimeout {
+        /// The host asked for.
+        host: String,
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// The connection broke or spoke nonsense after the request had begun to leave.
+    #[error("the connection to {host} broke before an answer: {cause}")]
+    Broken {
+        /// The host asked for.
+        host: String,
+        /// The HTTP library's words.
+        cause: String,
+    },
+}
+
+/// Connector, trust and destinations; shared by all workers. Each worker has a [`Pool`] of its own.
+pub struct Upstream {
+    settings: Settings,
+    connector: HttpConnector,
+    destinations: Mutex<HashMap<destination::Key, Arc<Destination>>>,
+}
+
+impl Upstream {
+    /// Makes the connector; opens nothing.
+    #[must_use]
+    pub fn new(settings: Settings) -> Arc<Self> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_keepalive(Some(Duration::from_secs(60)));
+        connector.set_happy_eyeballs_timeout(Some(Duration::from_millis(300)));
+        Arc::new(Self { settings, connector, destinations: Mutex::new(HashMap::new()) })
+    }
+
+    /// The one [`Destination`] for this URL's scheme, host and port under this trust: equal URLs give the same one, so
+    /// that pools can go by its index.
+    pub fn destination(&self, url: &Uri, trust: &Trust) -> Result<Arc<Destination>, DestinationError> {
+        let key = destination::Key::new(url, trust)?;
+        let mut known = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(destination) = known.get(&key) {
+            return Ok(Arc::clone(destination));
+        }
+        let destination = Arc::new(Destination::new(&key, trust, known.len())?);
+        known.insert(key, Arc::clone(&destination));
+        Ok(destination)
+    }
+
+    /// Sends one request over a connection of its own and reads the answer whole, up to `answer_size_max` bytes. For the
+    /// rare calls that are not worth a pool: token requests.
+    pub async fn send_alone(
+        &self,
+        destination: &Destination,
+        request: Request<Full<Bytes>>,
+        answer_size_max: usize,
+    ) -> Result<Response<Bytes>, SendError> {
+        let mut connection = socket::connect(&self.connector, destination, &self.settings).await?;
+        let answer = connection
+            .sender
+            .send_request(request)
+            .await
+            .map_err(|error| destination.broken(&error))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, answer_size_max)
+            .collect()
+            .await
+            .map_err(|error| SendError::Broken { host: destination.host().to_owned(), cause: error.to_string() })?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
 }
