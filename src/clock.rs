@@ -19,13 +19,19 @@ impl Now {
     /// Reads both clocks.
     #[must_use]
     pub fn read() -> Self {
-        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
+        }
     }
 
     /// The same moment, later by `duration` on both clocks.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self { monotonic: self.monotonic + duration, wall: self.wall + duration }
+        Self {
+            monotonic: self.monotonic + duration,
+            wall: self.wall + duration,
+        }
     }
 }
 
@@ -34,5 +40,7 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// Milliseconds since this process first asked; never 0, so that 0 can stand for "not set".
 #[must_use]
 pub fn uptime_milliseconds() -> u64 {
-    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    u64::try_from(START.elapsed().as_millis())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1)
 }

@@ -7,6 +7,8 @@ use crate::{admin, proxy, server, telemetry, upstream};
 pub struct Resolved {
     /// How it listens.
     pub server: server::Settings,
+    /// Indexes of listeners that are left out where the machine lacks the address: the default's IPv6 one.
+    pub optional_listeners: Vec<usize>,
     /// The admin listener.
     pub admin: admin::Settings,
     /// How it routes.

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 /// A call through the proxy, in seconds: from a cached token and a fast route up to the vendor's 300 s.
-const CALL_BUCKETS: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+const CALL_BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
+];
 /// A token request, in seconds, up to the 15 s that one mint may take.
 const TOKEN_BUCKETS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
 
@@ -63,7 +64,15 @@ impl Metrics {
             requests_total: families.counters(
                 "requests_total",
                 "Requests, by the status code that the caller got.",
-                &["tenant", "account", "api", "operation", "client", "method", "code"],
+                &[
+                    "tenant",
+                    "account",
+                    "api",
+                    "operation",
+                    "client",
+                    "method",
+                    "code",
+                ],
             )?,
             request_duration_seconds: families.histograms(
                 "request_duration_seconds",
@@ -77,9 +86,18 @@ impl Metrics {
                 &["tenant", "api"],
                 CALL_BUCKETS,
             )?,
-            requests_in_flight: families.gauge("requests_in_flight", "Requests whose answer has not ended.")?,
-            replays_total: families.counters("replays_total", "Requests sent again after a refusal.", &["tenant", "api", "outcome"])?,
-            refusals_total: families.counters("refusals_total", "Answers that refused a token.", &["tenant", "api", "cause"])?,
+            requests_in_flight: families
+                .gauge("requests_in_flight", "Requests whose answer has not ended.")?,
+            replays_total: families.counters(
+                "replays_total",
+                "Requests sent again after a refusal.",
+                &["tenant", "api", "outcome"],
+            )?,
+            refusals_total: families.counters(
+                "refusals_total",
+                "Answers that refused a token.",
+                &["tenant", "api", "cause"],
+            )?,
             token_requests_total: families.counters(
                 "token_requests_total",
                 "Calls to the token endpoint.",
@@ -92,24 +110,52 @@ impl Metrics {
                 TOKEN_BUCKETS,
             )?,
             token_expiry_timestamp_seconds: families.register(GaugeVec::new(
-                named("token_expiry_timestamp_seconds", "When the present token expires; 0 without one."),
+                named(
+                    "token_expiry_timestamp_seconds",
+                    "When the present token expires; 0 without one.",
+                ),
                 &["tenant", "account"],
             )?)?,
-            throttled_total: families.counters("throttled_total", "Answers that met the vendor's rate limit.", &["tenant", "api"])?,
-            errors_total: families.counters("errors_total", "The proxy's own errors, by code.", &["reason"])?,
-            buffered_bytes: families.gauge("buffered_bytes", "Bytes of request bodies held for a replay.")?,
-            connections: families.gauges("connections", "Open client connections.", &["listener"])?,
-            config_last_reload_successful: families
-                .gauge("config_last_reload_successful", "Whether the last reading of the configuration was good.")?,
-            config_last_reload_success_timestamp_seconds: families.register(Gauge::with_opts(named(
-                "config_last_reload_success_timestamp_seconds",
-                "When the configuration was last read well.",
-            ))?)?,
-            tenant_ready: families.gauges("tenant_ready", "Whether the tenant has had a token.", &["tenant"])?,
+            throttled_total: families.counters(
+                "throttled_total",
+                "Answers that met the vendor's rate limit.",
+                &["tenant", "api"],
+            )?,
+            errors_total: families.counters(
+                "errors_total",
+                "The proxy's own errors, by code.",
+                &["reason"],
+            )?,
+            buffered_bytes: families.gauge(
+                "buffered_bytes",
+                "Bytes of request bodies held for a replay.",
+            )?,
+            connections: families.gauges(
+                "connections",
+                "Open client connections.",
+                &["listener"],
+            )?,
+            config_last_reload_successful: families.gauge(
+                "config_last_reload_successful",
+                "Whether the last reading of the configuration was good.",
+            )?,
+            config_last_reload_success_timestamp_seconds: families.register(Gauge::with_opts(
+                named(
+                    "config_last_reload_success_timestamp_seconds",
+                    "When the configuration was last read well.",
+                ),
+            )?)?,
+            tenant_ready: families.gauges(
+                "tenant_ready",
+                "Whether the tenant has had a token.",
+                &["tenant"],
+            )?,
             registry: registry.clone(),
         };
         let build_info = families.gauges("build_info", "The version that runs.", &["version"])?;
-        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        build_info
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(Arc::new(metrics))
     }
@@ -117,7 +163,8 @@ impl Metrics {
     /// Notes that a configuration has been taken into use.
     pub fn configuration_loaded(&self, at: SystemTime) {
         self.config_last_reload_successful.set(1);
-        self.config_last_reload_success_timestamp_seconds.set(epoch_seconds(at));
+        self.config_last_reload_success_timestamp_seconds
+            .set(epoch_seconds(at));
     }
 
     /// Everything in Prometheus' text format.
@@ -134,7 +181,9 @@ impl Metrics {
 /// Seconds since the epoch, with fractions.
 #[must_use]
 pub fn epoch_seconds(at: SystemTime) -> f64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs_f64()
 }
 
 fn named(name: &str, help: &str) -> Opts {
@@ -144,16 +193,29 @@ fn named(name: &str, help: &str) -> Opts {
 struct Families<'a>(&'a Registry);
 
 impl Families<'_> {
-    fn register<M: prometheus::core::Collector + Clone + 'static>(&self, family: M) -> Result<M, prometheus::Error> {
+    fn register<M: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        family: M,
+    ) -> Result<M, prometheus::Error> {
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
         self.register(IntCounterVec::new(named(name, help), labels)?)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
         self.register(IntGaugeVec::new(named(name, help), labels)?)
     }
 
@@ -161,8 +223,17 @@ impl Families<'_> {
         self.register(IntGauge::with_opts(named(name, help))?)
     }
 
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
-        let options = HistogramOpts { common_opts: named(name, help), buckets: buckets.to_vec() };
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        let options = HistogramOpts {
+            common_opts: named(name, help),
+            buckets: buckets.to_vec(),
+        };
         self.register(HistogramVec::new(options, labels)?)
     }
 }

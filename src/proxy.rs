@@ -1,12 +1,278 @@
 //! The route of one request, on one screen.
+//!
+//! Every branch that a request can take stands here, in the order in which it meets them; every error leaves through
+//! `rescue`. A request is sent once, and once more only after the tenant refused its token; nothing else is ever repeated.
+
+mod answer;
+mod caller;
+mod error;
+mod headers;
+mod outbound;
+mod record;
+mod relink;
+mod replay;
+mod rescue;
+mod route;
+mod setup;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response, request};
+use hyper::body::Incoming;
 use rustls_pki_types::CertificateDer;
 
-use crate::token::{EndpointSettings, Mid};
+pub use answer::AnswerBody;
+pub use error::{Code, ProxyError};
+pub use setup::{Proxy, SetupError};
+
+use caller::Caller;
+use headers::Onward;
+use outbound::Outbound;
+use record::Record;
+use replay::{Meter, OutBody, Progress, RequestBody};
+use route::Choice;
+
+use crate::server::{Connection, Handler};
+use crate::token::{AccessToken, AfterRefusal, Attempt, Because, EndpointSettings, Mid, Route};
+use crate::upstream::{Answer, Pool};
+
+/// One worker's proxy: what all share, and a pool of its own.
+pub struct Worker {
+    proxy: Arc<Proxy>,
+    pool: Arc<Pool<OutBody>>,
+}
+
+impl Handler for Worker {
+    type Body = AnswerBody;
+
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Response<AnswerBody> {
+        let _busy = connection.busy();
+        let (mut head, body) = request.into_parts();
+        let progress = Progress::new(!http_body::Body::is_end_stream(&body));
+        let record = Record::open(&self.proxy.metrics, &head, progress);
+        match self.forward(&mut head, body, &connection, &record).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let browser = head.headers.contains_key("sec-fetch-site");
+                rescue::answer(&error, &record, browser, &head.method)
+            }
+        }
+    }
+}
+
+/// What one request needs on its way out, for as many attempts as it gets.
+struct Call<'a> {
+    choice: Choice,
+    route: Route,
+    outbound: Outbound,
+    body: RequestBody,
+    record: &'a Arc<Record>,
+    connection: &'a Arc<Connection>,
+}
+
+impl Worker {
+    async fn forward(
+        &self,
+        head: &mut request::Parts,
+        body: Incoming,
+        connection: &Arc<Connection>,
+        record: &Arc<Record>,
+    ) -> Result<Response<AnswerBody>, ProxyError> {
+        let caller = self.proxy.door.admit(head, connection.local())?;
+        let choice = self
+            .proxy
+            .router
+            .choose(&head.uri, &head.headers, connection.listener())?;
+        record.routed(&choice);
+        let mut call = self.call(head, body, choice, connection, record);
+        let token = self.token(&call).await?;
+        let answer = self.send(&mut call, &token).await?;
+        let (answer, token, because) = if verdict::is_refusal(answer.status()) {
+            self.cure(&mut call, answer, token).await?
+        } else {
+            (answer, token, None)
+        };
+        Ok(self.deliver(
+            &call,
+            answer,
+            &token,
+            because,
+            &caller,
+            headers::accepts_trailers(&head.headers),
+        ))
+    }
+
+    fn call<'a>(
+        &self,
+        head: &mut request::Parts,
+        body: Incoming,
+        choice: Choice,
+        connection: &'a Arc<Connection>,
+        record: &'a Arc<Record>,
+    ) -> Call<'a> {
+        let proxy = &self.proxy;
+        let meter = || {
+            Meter::new(
+                Arc::clone(record.progress()),
+                Arc::clone(connection),
+                proxy.patience.body_stall,
+            )
+        };
+        Call {
+            route: Route::rest(head.method.as_str(), choice.target.path()),
+            outbound: Outbound {
+                method: head.method.clone(),
+                target: choice.target.clone(),
+                head: Onward::new(head, record.request_id(), proxy.via),
+                extensions: std::mem::take(&mut head.extensions),
+            },
+            body: RequestBody::new(body, meter, &proxy.budget, proxy.replay_size_max),
+            choice,
+            record,
+            connection,
+        }
+    }
+
+    async fn token(&self, call: &Call<'_>) -> Result<Arc<AccessToken>, ProxyError> {
+        let account = call.choice.account();
+        let asked = self
+            .unless_closing(account.token.current(call.body.replayable()))
+            .await?;
+        asked.map_err(|unavailable| {
+            call.choice
+                .tenant()
+                .account_refused(account, &unavailable.error);
+            unavailable.into()
+        })
+    }
+
+    /// Waits for a token, but not beyond the end of a drain. Nothing has been sent at such a moment.
+    async fn unless_closing<T>(&self, wait: impl Future<Output = T>) -> Result<T, ProxyError> {
+        let mut closing = self.proxy.closing.subscribe();
+        tokio::select! {
+            biased;
+            outcome = wait => Ok(outcome),
+            _closing = closing.wait_for(|closing| *closing) => {
+                let detail = "The proxy is stopping and has no token for this call. It was not carried out; send it again.";
+                Err(ProxyError::new(Code::ShuttingDown, detail))
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        call: &mut Call<'_>,
+        token: &AccessToken,
+    ) -> Result<Answer<OutBody>, ProxyError> {
+        let reading = call
+            .body
+            .reading()
+            .ok_or_else(|| ProxyError::new(Code::InternalError, "The body was read already."))?;
+        let patience = self.proxy.patience;
+        let answer = outbound::send(
+            &self.pool,
+            &call.outbound,
+            token,
+            reading,
+            patience,
+            call.record,
+            call.connection,
+        )
+        .await?;
+        if verdict::is_acceptance(answer.status()) {
+            call.choice.account().token.accepted(token, call.route);
+        }
+        Ok(answer)
+    }
+
+    /// A refusal: another token and one replay, or the refusal itself with the reason why not.
+    async fn cure(
+        &self,
+        call: &mut Call<'_>,
+        refusal: Answer<OutBody>,
+        refused: Arc<AccessToken>,
+    ) -> Result<(Answer<OutBody>, Arc<AccessToken>, Option<Because>), ProxyError> {
+        let account = Arc::clone(&call.choice.account().token);
+        let replayable = call.body.replayable();
+        let cure = self
+            .unless_closing(account.replace(&refused, call.route, Attempt::First, replayable))
+            .await?;
+        let token = match cure {
+            AfterRefusal::Replay(token) if call.body.replayable() => token,
+            AfterRefusal::Replay(_) => {
+                call.record.refused(verdict::cause(Because::NotReplayable));
+                return Ok((refusal, refused, Some(Because::NotReplayable)));
+            }
+            AfterRefusal::Deliver(because) => {
+                call.record.refused(verdict::cause(because));
+                return Ok((refusal, refused, Some(because)));
+            }
+            AfterRefusal::Unavailable(unavailable) => {
+                call.record.refused("token_unavailable");
+                return Err(unavailable.into());
+            }
+        };
+        call.record.refused("replayed");
+        answer::discard(refusal);
+        let answer = self
+            .send(call, &token)
+            .await
+            .inspect_err(|_error| call.record.replayed("failed"))?;
+        if !verdict::is_refusal(answer.status()) {
+            call.record.replayed("accepted");
+            return Ok((answer, token, None));
+        }
+        call.record.replayed("refused");
+        account
+            .replace(&token, call.route, Attempt::Replay, false)
+            .await;
+        Ok((answer, token, Some(Because::ReplayRefused)))
+    }
+
+    fn deliver(
+        &self,
+        call: &Call<'_>,
+        answer: Answer<OutBody>,
+        token: &AccessToken,
+        because: Option<Because>,
+        caller: &Caller,
+        takes_trailers: bool,
+    ) -> Response<AnswerBody> {
+        let (mut head, body) = answer.into_parts();
+        let mut headers = headers::back(
+            &head.headers,
+            call.choice.account(),
+            caller.browser,
+            takes_trailers,
+        );
+        if let Some(location) = headers.get(http::header::LOCATION) {
+            if let Some(ours) = relink::location(location, &call.choice, token, caller) {
+                headers.insert(http::header::LOCATION, ours);
+            }
+        }
+        if let Some(advice) = verdict::advice(head.status, because) {
+            verdict::annotate(&mut headers, head.status, advice);
+            call.record.advised(advice);
+        }
+        call.record.answering(head.status);
+        head.headers = headers;
+        let stall = self.proxy.patience.body_stall;
+        let streamed = answer::Streamed::new(
+            body,
+            Arc::clone(call.record),
+            Arc::clone(call.connection),
+            stall,
+        );
+        Response::from_parts(head, AnswerBody::Streamed(Box::new(streamed)))
+    }
+}
 
 /// One tenant as configured.
 #[derive(Debug, Clone)]

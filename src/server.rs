@@ -71,7 +71,11 @@ pub struct Settings {
 
 impl Settings {
     fn patience(&self) -> Patience {
-        Patience { head: self.request_head_timeout, idle: self.client_idle_timeout, write: self.body_stall_timeout }
+        Patience {
+            head: self.request_head_timeout,
+            idle: self.client_idle_timeout,
+            write: self.body_stall_timeout,
+        }
     }
 }
 

@@ -60,7 +60,13 @@ static NUMBERS: AtomicU64 = AtomicU64::new(1);
 impl AccessToken {
     /// A token whose life counts from `sent`, the moment its request left. `None` if no header can carry the text.
     #[must_use]
-    pub fn new(secret: &Secret, rest: InstanceUrl, soap: InstanceUrl, sent: Now, lifetime: Duration) -> Option<Self> {
+    pub fn new(
+        secret: &Secret,
+        rest: InstanceUrl,
+        soap: InstanceUrl,
+        sent: Now,
+        lifetime: Duration,
+    ) -> Option<Self> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose())).ok()?;
         bearer.set_sensitive(true);
         let expires = sent.after(lifetime);
@@ -108,8 +114,13 @@ impl AccessToken {
     /// What is left of its life by the stricter of both clocks; zero when it is over.
     #[must_use]
     pub fn remaining(&self, now: Now) -> Duration {
-        let monotonic = self.expires_monotonic.saturating_duration_since(now.monotonic);
-        let wall = self.expires_wall.duration_since(now.wall).unwrap_or(Duration::ZERO);
+        let monotonic = self
+            .expires_monotonic
+            .saturating_duration_since(now.monotonic);
+        let wall = self
+            .expires_wall
+            .duration_since(now.wall)
+            .unwrap_or(Duration::ZERO);
         monotonic.min(wall)
     }
 
@@ -177,7 +188,9 @@ pub enum MintError {
         retry_after: Option<Duration>,
     },
     /// The token response names an instance that is not the tenant's.
-    #[error("the token response names {host} as an instance, which is neither below the tenant's subdomain nor in trusted_hosts")]
+    #[error(
+        "the token response names {host} as an instance, which is neither below the tenant's subdomain nor in trusted_hosts"
+    )]
     Untrusted {
         /// The host and port it names, or what is wrong with the URL.
         host: String,

@@ -99,14 +99,25 @@ impl Upstream {
         connector.set_nodelay(true);
         connector.set_keepalive(Some(Duration::from_secs(60)));
         connector.set_happy_eyeballs_timeout(Some(Duration::from_millis(300)));
-        Arc::new(Self { settings, connector, destinations: Mutex::new(HashMap::new()) })
+        Arc::new(Self {
+            settings,
+            connector,
+            destinations: Mutex::new(HashMap::new()),
+        })
     }
 
     /// The one [`Destination`] for this URL's scheme, host and port under this trust: equal URLs give the same one, so
     /// that pools can go by its index.
-    pub fn destination(&self, url: &Uri, trust: &Trust) -> Result<Arc<Destination>, DestinationError> {
+    pub fn destination(
+        &self,
+        url: &Uri,
+        trust: &Trust,
+    ) -> Result<Arc<Destination>, DestinationError> {
         let key = destination::Key::new(url, trust)?;
-        let mut known = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .destinations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(destination) = known.get(&key) {
             return Ok(Arc::clone(destination));
         }
@@ -133,7 +144,10 @@ impl Upstream {
         let body = Limited::new(body, answer_size_max)
             .collect()
             .await
-            .map_err(|error| SendError::Broken { host: destination.host().to_owned(), cause: error.to_string() })?;
+            .map_err(|error| SendError::Broken {
+                host: destination.host().to_owned(),
+                cause: error.to_string(),
+            })?;
         Ok(Response::from_parts(head, body.to_bytes()))
     }
 }

@@ -50,7 +50,8 @@ impl Patience {
     /// How often to look, so that a limit is overrun by a tenth at most, and by a second at most.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        (self.head.min(self.idle).min(self.write) / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))
+        (self.head.min(self.idle).min(self.write) / 10)
+            .clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 }
 
@@ -68,7 +69,9 @@ impl Activity {
     #[must_use]
     pub fn new() -> Arc<Self> {
         let activity = Self::default();
-        activity.idle_since.store(uptime_milliseconds(), Ordering::Relaxed);
+        activity
+            .idle_since
+            .store(uptime_milliseconds(), Ordering::Relaxed);
         Arc::new(activity)
     }
 
@@ -103,14 +106,16 @@ impl Activity {
 
     fn note_read(&self) {
         if self.busy.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
-            self.head_since.store(uptime_milliseconds(), Ordering::Relaxed);
+            self.head_since
+                .store(uptime_milliseconds(), Ordering::Relaxed);
         }
     }
 
     fn note_write(&self, blocked: bool) {
         let since = self.write_blocked_since.load(Ordering::Relaxed);
         if blocked && since == 0 {
-            self.write_blocked_since.store(uptime_milliseconds(), Ordering::Relaxed);
+            self.write_blocked_since
+                .store(uptime_milliseconds(), Ordering::Relaxed);
         } else if !blocked && since != 0 {
             self.write_blocked_since.store(0, Ordering::Relaxed);
         }
@@ -125,7 +130,9 @@ impl Drop for BusyGuard {
     fn drop(&mut self) {
         if self.0.busy.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.head_since.store(0, Ordering::Relaxed);
-            self.0.idle_since.store(uptime_milliseconds(), Ordering::Relaxed);
+            self.0
+                .idle_since
+                .store(uptime_milliseconds(), Ordering::Relaxed);
         }
     }
 }
@@ -150,7 +157,11 @@ impl<S> Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(context, buffer);
         if buffer.filled().len() > before {
@@ -161,7 +172,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.socket).poll_write(context, bytes);
         self.activity.note_write(polled.is_pending());
         polled
@@ -207,7 +222,9 @@ struct Entry<T> {
 
 impl<T> Default for Watchlist<T> {
     fn default() -> Self {
-        Self { entries: Mutex::new(Vec::new()) }
+        Self {
+            entries: Mutex::new(Vec::new()),
+        }
     }
 }
 
@@ -230,7 +247,9 @@ impl<T> Watchlist<T> {
             if entry.task.is_finished() {
                 return false;
             }
-            let Some(reason) = entry.activity.overdue(now, patience) else { return true };
+            let Some(reason) = entry.activity.overdue(now, patience) else {
+                return true;
+            };
             entry.task.abort();
             ended.push(reason);
             false

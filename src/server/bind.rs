@@ -46,6 +46,7 @@ impl Drop for SocketFile {
 pub struct Bound {
     pub(super) socket: Socketed,
     address: Address,
+    listener: usize,
 }
 
 impl Bound {
@@ -54,29 +55,50 @@ impl Bound {
     pub fn address(&self) -> &Address {
         &self.address
     }
+
+    /// Its index in the settings.
+    #[must_use]
+    pub fn listener(&self) -> usize {
+        self.listener
+    }
 }
 
-/// Binds one address.
-pub fn bind(address: &Address) -> Result<Bound, BindError> {
-    let bound = match address {
+/// Binds one address, the settings' `listener`th.
+pub fn bind(address: &Address, listener: usize) -> Result<Bound, BindError> {
+    let socketed = match address {
         Address::Tcp(tcp) => bind_tcp(*tcp),
         Address::Unix(path) => bind_unix(path),
     };
-    bound.map_err(|source| {
+    let (socket, address_bound) = socketed.map_err(|source| {
         let advice = match source.kind() {
             io::ErrorKind::AddrInUse => {
                 "something listens there already; stop it, or choose another address".to_owned()
             }
             io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-            io::ErrorKind::PermissionDenied => "permission denied; choose a port above 1023 or another path".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "permission denied; choose a port above 1023 or another path".to_owned()
+            }
             _ => source.to_string(),
         };
-        BindError { address: address.clone(), advice, source }
+        BindError {
+            address: address.clone(),
+            advice,
+            source,
+        }
+    })?;
+    Ok(Bound {
+        socket,
+        address: address_bound,
+        listener,
     })
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Bound> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+fn bind_tcp(address: SocketAddr) -> io::Result<(Socketed, Address)> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // Lets a restart take over a port that old connections still linger on; does not let two listeners share it.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -87,10 +109,10 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Bound> {
     socket.listen(BACKLOG)?;
     let listener = TcpListener::from(socket);
     let address = Address::Tcp(listener.local_addr()?);
-    Ok(Bound { socket: Socketed::Tcp(listener), address })
+    Ok((Socketed::Tcp(listener), address))
 }
 
-fn bind_unix(path: &Path) -> io::Result<Bound> {
+fn bind_unix(path: &Path) -> io::Result<(Socketed, Address)> {
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
             std::fs::remove_file(path)?;
@@ -101,11 +123,14 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
     listener.set_nonblocking(true)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(UNIX_SOCKET_MODE))?;
     let socket = Socketed::Unix(listener, SocketFile(path.to_owned()));
-    Ok(Bound { socket, address: Address::Unix(path.to_owned()) })
+    Ok((socket, Address::Unix(path.to_owned())))
 }
 
 /// A socket file that nobody answers on, left behind by a process that was killed.
 fn is_left_over(path: &Path) -> bool {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    let is_socket =
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    is_socket
+        && UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }

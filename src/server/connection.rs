@@ -108,7 +108,11 @@ impl Connection {
     /// Lets the request in flight end and then closes.
     pub(super) fn finish(&self) {
         self.order.store(FINISH, Ordering::Release);
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waker = self
+            .waker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -139,8 +143,16 @@ impl Stream {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn run<H: Handler>(builder: &http1::Builder, stream: Stream, handler: Arc<H>, connection: Arc<Connection>) {
-    let service = Requests { handler, connection: Arc::clone(&connection) };
+pub(super) async fn run<H: Handler>(
+    builder: &http1::Builder,
+    stream: Stream,
+    handler: Arc<H>,
+    connection: Arc<Connection>,
+) {
+    let service = Requests {
+        handler,
+        connection: Arc::clone(&connection),
+    };
     let socket = TokioIo::new(Watched::new(stream, Arc::clone(&connection.activity)));
     let mut http = builder.serve_connection(socket, service);
     let mut finishing = false;
@@ -164,8 +176,14 @@ pub(super) async fn run<H: Handler>(builder: &http1::Builder, stream: Stream, ha
 }
 
 fn remember_waker(connection: &Connection, context: &Context<'_>) {
-    let mut waker = connection.waker.lock().unwrap_or_else(PoisonError::into_inner);
-    if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+    let mut waker = connection
+        .waker
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if !waker
+        .as_ref()
+        .is_some_and(|known| known.will_wake(context.waker()))
+    {
         *waker = Some(context.waker().clone());
     }
 }
@@ -180,7 +198,9 @@ async fn close(mut stream: Stream, connection: &Connection) {
     }
     let discard = async {
         let mut buffer = [0_u8; 4096];
-        while matches!(tokio::time::timeout(LINGER_QUIET, stream.read(&mut buffer)).await, Ok(Ok(read)) if read > 0) {}
+        while matches!(tokio::time::timeout(LINGER_QUIET, stream.read(&mut buffer)).await, Ok(Ok(read)) if read > 0)
+        {
+        }
     };
     // Whether the peer or the clock ended it makes no difference: what was to be said was said.
     let _ended = tokio::time::timeout(LINGER_WHOLE, discard).await;
@@ -205,7 +225,11 @@ impl<H: Handler> Service<http::Request<hyper::body::Incoming>> for Requests<H> {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
@@ -214,7 +238,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),

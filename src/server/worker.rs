@@ -2,9 +2,8 @@
 //! and sweeps them.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -68,7 +67,10 @@ impl Serving {
         let ended = tokio::time::timeout(timeout, all_over).await.is_ok();
         self.stage.send_replace(Stage::Over);
         for thread in self.threads {
-            if tokio::task::spawn_blocking(move || thread.join().is_err()).await.unwrap_or(true) {
+            if tokio::task::spawn_blocking(move || thread.join().is_err())
+                .await
+                .unwrap_or(true)
+            {
                 tracing::error!("a worker thread panicked");
             }
         }
@@ -84,7 +86,8 @@ struct Shared<H> {
     make_handler: Box<dyn Fn() -> Arc<H> + Send + Sync>,
 }
 
-/// Starts serving. `make_handler` is called once on each worker's runtime; `gauges` has one gauge for each listener.
+/// Starts serving. `make_handler` is called once on each worker's runtime; `gauges` has one gauge for each listener of the
+/// settings.
 pub fn serve<H: Handler>(
     bound: &[Bound],
     settings: Settings,
@@ -97,22 +100,47 @@ pub fn serve<H: Handler>(
     let (seats, queues): (Vec<_>, Vec<_>) = (0..settings.workers.max(1))
         .map(|_worker| {
             let (arrivals, queue) = mpsc::unbounded_channel();
-            (Arc::new(Seat { live: AtomicUsize::new(0), arrivals }), queue)
+            (
+                Arc::new(Seat {
+                    live: AtomicUsize::new(0),
+                    arrivals,
+                }),
+                queue,
+            )
         })
         .unzip();
-    let shared =
-        Arc::new(Shared { settings, seats, permits: Arc::clone(&permits), gauges, make_handler: Box::new(make_handler) });
+    let shared = Arc::new(Shared {
+        settings,
+        seats,
+        permits: Arc::clone(&permits),
+        gauges,
+        make_handler: Box::new(make_handler),
+    });
     let mut threads = Vec::new();
     for (index, (seat, queue)) in shared.seats.iter().zip(queues).enumerate() {
-        let listeners = bound.iter().map(Listening::share).collect::<io::Result<Vec<_>>>()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Worker { shared: Arc::clone(&shared), seat: Arc::clone(seat), staged: staged.clone() };
+        let listeners = bound
+            .iter()
+            .map(Listening::share)
+            .collect::<io::Result<Vec<_>>>()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let worker = Worker {
+            shared: Arc::clone(&shared),
+            seat: Arc::clone(seat),
+            staged: staged.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || runtime.block_on(worker.work(listeners, queue)))?;
         threads.push(thread);
     }
-    Ok(Serving { stage, permits, connections_max, threads })
+    Ok(Serving {
+        stage,
+        permits,
+        connections_max,
+        threads,
+    })
 }
 
 enum Listening {
@@ -121,11 +149,12 @@ enum Listening {
 }
 
 impl Listening {
-    fn share(bound: &Bound) -> io::Result<Self> {
-        Ok(match &bound.socket {
+    fn share(bound: &Bound) -> io::Result<(usize, Self)> {
+        let shared = match &bound.socket {
             Socketed::Tcp(listener) => Self::Tcp(listener.try_clone()?),
             Socketed::Unix(listener, _file) => Self::Unix(listener.try_clone()?),
-        })
+        };
+        Ok((bound.listener(), shared))
     }
 
     /// On the worker's own runtime: several workers wait on one socket, and one of them gets the connection.
@@ -158,16 +187,24 @@ struct Worker<H> {
 }
 
 impl<H: Handler> Worker<H> {
-    async fn work(mut self, listeners: Vec<Listening>, mut queue: mpsc::UnboundedReceiver<Arrival>) {
+    async fn work(
+        mut self,
+        listeners: Vec<(usize, Listening)>,
+        mut queue: mpsc::UnboundedReceiver<Arrival>,
+    ) {
         let handler = (self.shared.make_handler)();
         let watchlist = Arc::new(Watchlist::<Weak<Connection>>::default());
         let patience = self.shared.settings.patience();
         let sweeping = tokio::spawn(sweep(Arc::clone(&watchlist), patience));
         let accepting: Vec<_> = listeners
             .into_iter()
-            .enumerate()
             .map(|(index, listener)| {
-                let accepting = accept(Arc::clone(&self.shared), Arc::clone(&self.seat), listener, index);
+                let accepting = accept(
+                    Arc::clone(&self.shared),
+                    Arc::clone(&self.seat),
+                    listener,
+                    index,
+                );
                 tokio::spawn(accepting).abort_handle()
             })
             .collect();
@@ -192,10 +229,22 @@ impl<H: Handler> Worker<H> {
         watchlist.end_all();
     }
 
-    fn start(&self, builder: &http1::Builder, handler: &Arc<H>, watchlist: &Watchlist<Weak<Connection>>, arrival: Arrival) {
-        let Some(gauge) = self.shared.gauges.get(arrival.listener).cloned() else { return };
+    fn start(
+        &self,
+        builder: &http1::Builder,
+        handler: &Arc<H>,
+        watchlist: &Watchlist<Weak<Connection>>,
+        arrival: Arrival,
+    ) {
+        let Some(gauge) = self.shared.gauges.get(arrival.listener).cloned() else {
+            return;
+        };
         gauge.inc();
-        let place = Place { _permit: arrival.permit, seat: Arc::clone(&self.seat), gauge };
+        let place = Place {
+            _permit: arrival.permit,
+            seat: Arc::clone(&self.seat),
+            gauge,
+        };
         let stream = match join_runtime(arrival.stream) {
             Ok(stream) => stream,
             Err(error) => {
@@ -204,13 +253,22 @@ impl<H: Handler> Worker<H> {
             }
         };
         let connection = Connection::new(arrival.listener, stream.local_address(), place);
-        let (builder, handler, served) = (builder.clone(), Arc::clone(handler), Arc::clone(&connection));
-        let task = tokio::spawn(async move { connection::run(&builder, stream, handler, served).await });
+        let (builder, handler, served) = (
+            builder.clone(),
+            Arc::clone(handler),
+            Arc::clone(&connection),
+        );
+        let task =
+            tokio::spawn(async move { connection::run(&builder, stream, handler, served).await });
         let draining = *self.staged.borrow() != Stage::Serving;
         if draining {
             connection.finish();
         }
-        watchlist.add(Arc::clone(connection.activity()), task.abort_handle(), Arc::downgrade(&connection));
+        watchlist.add(
+            Arc::clone(connection.activity()),
+            task.abort_handle(),
+            Arc::downgrade(&connection),
+        );
     }
 }
 
@@ -261,7 +319,9 @@ async fn accept<H>(shared: Arc<Shared<H>>, own: Arc<Seat>, listener: Listening, 
     loop {
         match listener.accept().await {
             Ok(stream) => {
-                let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else { return };
+                let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else {
+                    return;
+                };
                 seat(&shared.seats, &own, stream, index, permit);
             }
             Err(error) if is_the_peers(&error) => {}
@@ -275,22 +335,44 @@ async fn accept<H>(shared: Arc<Shared<H>>, own: Arc<Seat>, listener: Listening, 
 
 fn is_the_peers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
 }
 
 /// Gives a connection to the worker that accepted it, or to the idlest one if that has clearly fewer.
-fn seat(seats: &[Arc<Seat>], own: &Arc<Seat>, stream: Stream, listener: usize, permit: OwnedSemaphorePermit) {
+fn seat(
+    seats: &[Arc<Seat>],
+    own: &Arc<Seat>,
+    stream: Stream,
+    listener: usize,
+    permit: OwnedSemaphorePermit,
+) {
     let own_live = own.live.load(Ordering::Relaxed);
-    let idlest = seats.iter().min_by_key(|seat| seat.live.load(Ordering::Relaxed)).unwrap_or(own);
+    let idlest = seats
+        .iter()
+        .min_by_key(|seat| seat.live.load(Ordering::Relaxed))
+        .unwrap_or(own);
     let idlest_live = idlest.live.load(Ordering::Relaxed);
     let (chosen, stream) = if own_live > idlest_live + 1 + idlest_live / 8 {
-        let Ok(moved) = leave_runtime(stream) else { return };
+        let Ok(moved) = leave_runtime(stream) else {
+            return;
+        };
         (idlest, moved)
     } else {
         (own, Accepted::Here(stream))
     };
     chosen.live.fetch_add(1, Ordering::Relaxed);
-    if chosen.arrivals.send(Arrival { stream, listener, permit }).is_err() {
+    if chosen
+        .arrivals
+        .send(Arrival {
+            stream,
+            listener,
+            permit,
+        })
+        .is_err()
+    {
         chosen.live.fetch_sub(1, Ordering::Relaxed);
     }
 }

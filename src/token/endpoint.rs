@@ -61,10 +61,23 @@ struct ErrorAnswer {
 
 impl Endpoint {
     /// Looks the endpoint's address up in `upstream`; calls nobody.
-    pub fn new(settings: EndpointSettings, upstream: Arc<Upstream>, trust: Trust) -> Result<Self, DestinationError> {
+    pub fn new(
+        settings: EndpointSettings,
+        upstream: Arc<Upstream>,
+        trust: Trust,
+    ) -> Result<Self, DestinationError> {
         let destination = upstream.destination(&settings.auth_url, &trust)?;
-        let target = format!("{}/v2/token", settings.auth_url.path().trim_end_matches('/'));
-        Ok(Self { settings, destination, target, upstream, trust })
+        let target = format!(
+            "{}/v2/token",
+            settings.auth_url.path().trim_end_matches('/')
+        );
+        Ok(Self {
+            settings,
+            destination,
+            target,
+            upstream,
+            trust,
+        })
     }
 
     /// What the endpoint was told.
@@ -103,25 +116,34 @@ impl Endpoint {
             .header(HOST, self.destination.authority())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(USER_AGENT, HeaderValue::from_static(concat!("sfmc-auth-proxy/", env!("CARGO_PKG_VERSION"))))
+            .header(
+                USER_AGENT,
+                HeaderValue::from_static(concat!("sfmc-auth-proxy/", env!("CARGO_PKG_VERSION"))),
+            )
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| unavailable(error.to_string()))
     }
 
     fn read_token(&self, body: &[u8], sent: Now) -> Result<AccessToken, MintError> {
         // serde's message would quote the answer, and with it the token.
-        let answer: TokenAnswer =
-            serde_json::from_slice(body).map_err(|_quotes| unavailable("its answer is not a token response".to_owned()))?;
+        let answer: TokenAnswer = serde_json::from_slice(body)
+            .map_err(|_quotes| unavailable("its answer is not a token response".to_owned()))?;
         let lifetime = lifetime(&answer.expires_in)
             .ok_or_else(|| unavailable("its answer has no usable expires_in".to_owned()))?;
         let admit = |url: &str| self.settings.lock.admit(url, &self.upstream, &self.trust);
-        let (rest, soap) = (admit(&answer.rest_instance_url)?, admit(&answer.soap_instance_url)?);
+        let (rest, soap) = (
+            admit(&answer.rest_instance_url)?,
+            admit(&answer.soap_instance_url)?,
+        );
         let secret = Secret::new(answer.access_token);
         if secret.is_empty() {
-            return Err(unavailable("its answer has an empty access_token".to_owned()));
+            return Err(unavailable(
+                "its answer has an empty access_token".to_owned(),
+            ));
         }
-        AccessToken::new(&secret, rest, soap, sent, lifetime)
-            .ok_or_else(|| unavailable("its access_token has characters that no header can carry".to_owned()))
+        AccessToken::new(&secret, rest, soap, sent, lifetime).ok_or_else(|| {
+            unavailable("its access_token has characters that no header can carry".to_owned())
+        })
     }
 }
 
@@ -135,23 +157,39 @@ fn lifetime(expires_in: &serde_json::Value) -> Option<Duration> {
 }
 
 fn unavailable(cause: String) -> MintError {
-    MintError::Unavailable { cause, retry_after: None }
+    MintError::Unavailable {
+        cause,
+        retry_after: None,
+    }
 }
 
 fn read_refusal(answer: &Response<Bytes>) -> MintError {
     let status = answer.status();
     let said: ErrorAnswer = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let error = said.error.or_else(|| said.errorcode.map(|code| format!("errorcode {code}"))).unwrap_or_default();
+    let error = said
+        .error
+        .or_else(|| said.errorcode.map(|code| format!("errorcode {code}")))
+        .unwrap_or_default();
     let description = said.error_description.or(said.message).unwrap_or_default();
     let ours_to_retry = status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
         || status.is_informational();
     if ours_to_retry {
-        let cause = [status.to_string(), words(&error), words(&description)].join(" ").trim_end().to_owned();
-        return MintError::Unavailable { cause, retry_after: retry_after(answer.headers()) };
+        let cause = [status.to_string(), words(&error), words(&description)]
+            .join(" ")
+            .trim_end()
+            .to_owned();
+        return MintError::Unavailable {
+            cause,
+            retry_after: retry_after(answer.headers()),
+        };
     }
-    MintError::Rejected { status: status.as_u16(), error: words(&error), description: words(&description) }
+    MintError::Rejected {
+        status: status.as_u16(),
+        error: words(&error),
+        description: words(&description),
+    }
 }
 
 /// `Retry-After` as seconds or as a date.
@@ -161,10 +199,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(Now::read().wall).unwrap_or(Duration::ZERO))
+    Some(
+        date.duration_since(Now::read().wall)
+            .unwrap_or(Duration::ZERO),
+    )
 }
 
 /// Printable words of bounded length: what an endpoint says ends up in headers and logs.
 fn words(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(WORDS_MAX).collect()
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(WORDS_MAX)
+        .collect()
 }

@@ -31,18 +31,34 @@ pub struct InstanceLock {
 
 impl InstanceLock {
     /// Opens only for https URLs (http for loopback) of the tenant's own hosts, without user information, query or fragment.
-    pub fn admit(&self, url: &str, upstream: &Upstream, trust: &Trust) -> Result<InstanceUrl, MintError> {
+    pub fn admit(
+        &self,
+        url: &str,
+        upstream: &Upstream,
+        trust: &Trust,
+    ) -> Result<InstanceUrl, MintError> {
         let refuse = |what: String| MintError::Untrusted { host: what };
         if url.contains('#') || url.contains('?') {
             return Err(refuse("a URL with a query or fragment".to_owned()));
         }
-        let uri: Uri = url.parse().map_err(|_invalid| refuse("something that is no URL".to_owned()))?;
-        let authority = uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
+        let uri: Uri = url
+            .parse()
+            .map_err(|_invalid| refuse("something that is no URL".to_owned()))?;
+        let authority = uri
+            .authority()
+            .map(|authority| authority.as_str().to_owned())
+            .unwrap_or_default();
         let destination = upstream
             .destination(&uri, trust)
             .map_err(|error| refuse(format!("a URL that cannot be used ({error})")))?;
-        let host = destination.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = uri.port_u16().unwrap_or(if destination.https() { 443 } else { 80 });
+        let host = destination
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let port = uri
+            .port_u16()
+            .unwrap_or(if destination.https() { 443 } else { 80 });
         if !destination.https() && !is_loopback(&host) {
             return Err(refuse(format!("{authority} over http")));
         }
@@ -50,7 +66,10 @@ impl InstanceLock {
             return Err(refuse(authority));
         }
         let base_path = uri.path().trim_end_matches('/').to_owned();
-        Ok(InstanceUrl { destination, base_path })
+        Ok(InstanceUrl {
+            destination,
+            base_path,
+        })
     }
 
     fn knows(&self, host: &str, port: u16) -> bool {
@@ -61,17 +80,19 @@ impl InstanceLock {
                     .and_then(|rest| rest.strip_prefix('.'))
                     .is_some_and(|domain| INSTANCE_DOMAINS.contains(&domain))
         });
-        own || self
-            .trusted
-            .iter()
-            .any(|trusted| trusted.host == host && trusted.port.is_none_or(|trusted_port| trusted_port == port))
+        own || self.trusted.iter().any(|trusted| {
+            trusted.host == host && trusted.port.is_none_or(|trusted_port| trusted_port == port)
+        })
     }
 }
 
 /// Whether a host is this machine by its very name.
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// An instance that the lock has let through: the only place that a token is sent to.

@@ -113,11 +113,18 @@ impl Life {
 
     /// A request asks for a token.
     pub(super) fn wanted(&mut self, now: Now, replayable: bool) -> Wanted {
-        let held = self.current.clone().map(|token| (token.stage(now, self.refresh_before, replayable), token));
+        let held = self
+            .current
+            .clone()
+            .map(|token| (token.stage(now, self.refresh_before, replayable), token));
         match held {
             Some((Stage::Fresh, token)) => Wanted::Use(token),
             Some((Stage::Renewable, token)) => {
-                if self.may_mint(now).is_ok() { self.start(Cause::Need, Wanted::UseAndMint(token)) } else { Wanted::Use(token) }
+                if self.may_mint(now).is_ok() {
+                    self.start(Cause::Need, Wanted::UseAndMint(token))
+                } else {
+                    Wanted::Use(token)
+                }
             }
             Some((Stage::Closing, token)) => match self.may_mint(now) {
                 Ok(()) => self.start(Cause::Need, Wanted::MintAndWait),
@@ -133,9 +140,21 @@ impl Life {
     }
 
     /// The tenant refused `token` on this route.
-    pub(super) fn refused(&mut self, now: Now, token: u64, route: Route, attempt: Attempt, replayable: bool) -> Cure {
-        let current = self.current.clone().filter(|current| current.remaining(now) > Duration::ZERO);
-        let is_current = current.as_ref().is_none_or(|current| current.number() == token);
+    pub(super) fn refused(
+        &mut self,
+        now: Now,
+        token: u64,
+        route: Route,
+        attempt: Attempt,
+        replayable: bool,
+    ) -> Cure {
+        let current = self
+            .current
+            .clone()
+            .filter(|current| current.remaining(now) > Duration::ZERO);
+        let is_current = current
+            .as_ref()
+            .is_none_or(|current| current.number() == token);
         if is_current {
             self.refused_on = match self.refused_on {
                 None => Some((route, false)),
@@ -148,9 +167,17 @@ impl Life {
         }
         let current_is_over = current.is_none();
         if let Some(current) = current.filter(|_| !is_current) {
-            return if replayable { Cure::Replay(current) } else { Cure::Deliver(Because::NotReplayable) };
+            return if replayable {
+                Cure::Replay(current)
+            } else {
+                Cure::Deliver(Because::NotReplayable)
+            };
         }
-        let cure = if current_is_over { self.replace_over(now) } else { self.force(now, route) };
+        let cure = if current_is_over {
+            self.replace_over(now)
+        } else {
+            self.force(now, route)
+        };
         match cure {
             Cure::Wait | Cure::Refuse(..) if !replayable => Cure::Deliver(Because::NotReplayable),
             cure => cure,
@@ -191,7 +218,10 @@ impl Life {
 
     /// The tenant accepted `token` on this route.
     pub(super) fn accepted(&mut self, token: u64, route: Route) {
-        let by_current = self.current.as_ref().is_some_and(|current| current.number() == token);
+        let by_current = self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.number() == token);
         self.rests.accepted(route, by_current);
         if by_current && self.minted_for == Some(route) {
             self.minted_for = None;
@@ -222,7 +252,10 @@ impl Life {
             }
             Err(error) => {
                 let length = self.next_cooldown(error);
-                self.cooldown = Some(Cooldown { until: now.monotonic + length, error: error.clone() });
+                self.cooldown = Some(Cooldown {
+                    until: now.monotonic + length,
+                    error: error.clone(),
+                });
             }
         }
     }
@@ -230,8 +263,10 @@ impl Life {
     fn next_cooldown(&mut self, error: &MintError) -> Duration {
         match error {
             MintError::Unavailable { retry_after, .. } => {
-                self.cooldown_length = (self.cooldown_length * 2).clamp(COOLDOWN_SHORTEST, COOLDOWN_LONGEST);
-                self.cooldown_length.max(retry_after.unwrap_or_default().min(RETRY_AFTER_LONGEST))
+                self.cooldown_length =
+                    (self.cooldown_length * 2).clamp(COOLDOWN_SHORTEST, COOLDOWN_LONGEST);
+                self.cooldown_length
+                    .max(retry_after.unwrap_or_default().min(RETRY_AFTER_LONGEST))
             }
             MintError::Rejected { .. } | MintError::Untrusted { .. } => COOLDOWN_LONGEST,
         }
@@ -239,7 +274,9 @@ impl Life {
 
     /// How long the cool-down still lasts.
     pub(super) fn cooldown_left(&self, now: Now) -> Duration {
-        self.cooldown.as_ref().map_or(Duration::ZERO, |cooldown| cooldown.until.saturating_duration_since(now.monotonic))
+        self.cooldown.as_ref().map_or(Duration::ZERO, |cooldown| {
+            cooldown.until.saturating_duration_since(now.monotonic)
+        })
     }
 
     /// The present token, whatever its stage.
@@ -253,9 +290,10 @@ impl Life {
             return Err(None);
         }
         match &self.cooldown {
-            Some(cooldown) if now.monotonic < cooldown.until => {
-                Err(Some((cooldown.error.clone(), cooldown.until.saturating_duration_since(now.monotonic))))
-            }
+            Some(cooldown) if now.monotonic < cooldown.until => Err(Some((
+                cooldown.error.clone(),
+                cooldown.until.saturating_duration_since(now.monotonic),
+            ))),
             _ => Ok(()),
         }
     }

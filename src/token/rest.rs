@@ -23,7 +23,11 @@ impl Route {
     pub fn rest(method: &str, path: &str) -> Self {
         let mut hasher = DefaultHasher::new();
         ("rest", method).hash(&mut hasher);
-        for segment in path.split('/').filter(|segment| !segment.is_empty()).take(3) {
+        for segment in path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .take(3)
+        {
             segment.hash(&mut hasher);
         }
         Self(hasher.finish())
@@ -53,12 +57,22 @@ impl Rests {
             None => SHORTEST,
         };
         if self.routes.len() >= ROUTES_MAX && !self.routes.contains_key(&route) {
-            let oldest = self.routes.iter().min_by_key(|(_route, resting)| resting.until).map(|(route, _resting)| *route);
+            let oldest = self
+                .routes
+                .iter()
+                .min_by_key(|(_route, resting)| resting.until)
+                .map(|(route, _resting)| *route);
             if let Some(oldest) = oldest {
                 self.routes.remove(&oldest);
             }
         }
-        self.routes.insert(route, Resting { until: now + length, length });
+        self.routes.insert(
+            route,
+            Resting {
+                until: now + length,
+                length,
+            },
+        );
     }
 
     /// A forced mint succeeded: the account rests until something accepts the token. `widely` tells whether the token it
@@ -69,7 +83,10 @@ impl Rests {
             Some(resting) => resting.length,
             None => SHORTEST,
         };
-        self.account = Some(Resting { until: now + length, length });
+        self.account = Some(Resting {
+            until: now + length,
+            length,
+        });
     }
 
     pub(super) fn accepted(&mut self, route: Route, by_current_token: bool) {
@@ -80,7 +97,9 @@ impl Rests {
     }
 
     pub(super) fn route_rests(&self, route: Route, now: Instant) -> bool {
-        self.routes.get(&route).is_some_and(|resting| now < resting.until)
+        self.routes
+            .get(&route)
+            .is_some_and(|resting| now < resting.until)
     }
 
     pub(super) fn account_rests(&self, now: Instant) -> bool {
@@ -103,7 +122,11 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(full: u32) -> Self {
-        Self { full, left: full, counted_from: None }
+        Self {
+            full,
+            left: full,
+            counted_from: None,
+        }
     }
 
     /// Takes one if there is one.
@@ -120,7 +143,9 @@ impl Budget {
     }
 
     fn refill(&mut self, now: Instant) {
-        let Some(from) = self.counted_from else { return };
+        let Some(from) = self.counted_from else {
+            return;
+        };
         let back = now.saturating_duration_since(from).as_secs() / BUDGET_REFILL.as_secs();
         let back = u32::try_from(back).unwrap_or(u32::MAX);
         self.left = self.left.saturating_add(back).min(self.full);

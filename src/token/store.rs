@@ -66,16 +66,35 @@ impl TokenStore {
     /// Mints run on `runtime`, detached from whoever asks. Live cells are never evicted: `accounts_max` is the number of
     /// accounts that the configuration can admit.
     #[must_use]
-    pub fn new(runtime: Handle, metrics: Arc<Metrics>, accounts_max: u64, forced_mints_max: u32) -> Self {
-        Self { cells: Cache::new(accounts_max), runtime, metrics, forced_mints_max }
+    pub fn new(
+        runtime: Handle,
+        metrics: Arc<Metrics>,
+        accounts_max: u64,
+        forced_mints_max: u32,
+    ) -> Self {
+        Self {
+            cells: Cache::new(accounts_max),
+            runtime,
+            metrics,
+            forced_mints_max,
+        }
     }
 
     /// The cell of this account at this endpoint. The labels are for metrics and logs; the first caller's stay.
     #[must_use]
-    pub fn account(&self, endpoint: &Arc<Endpoint>, account: Option<Mid>, labels: Labels) -> Arc<Account> {
+    pub fn account(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        account: Option<Mid>,
+        labels: Labels,
+    ) -> Arc<Account> {
         let settings = endpoint.settings();
         let key = Key {
-            auth_url: settings.auth_url.to_string().trim_end_matches('/').to_ascii_lowercase(),
+            auth_url: settings
+                .auth_url
+                .to_string()
+                .trim_end_matches('/')
+                .to_ascii_lowercase(),
             client_id: settings.client_id.clone(),
             account,
             scope: settings.scope.clone(),
@@ -87,7 +106,10 @@ impl TokenStore {
                 labels,
                 current: ArcSwapOption::empty(),
                 awaits_acceptance: AtomicBool::new(false),
-                state: Mutex::new(State { life: Life::new(settings.refresh_before, self.forced_mints_max), flight: None }),
+                state: Mutex::new(State {
+                    life: Life::new(settings.refresh_before, self.forced_mints_max),
+                    flight: None,
+                }),
                 runtime: self.runtime.clone(),
                 metrics: Arc::clone(&self.metrics),
             })
@@ -123,7 +145,10 @@ struct State {
 
 impl Account {
     /// A token to use now. `replayable` tells whether the request could be sent again if the token died on its way.
-    pub async fn current(self: &Arc<Self>, replayable: bool) -> Result<Arc<AccessToken>, Unavailable> {
+    pub async fn current(
+        self: &Arc<Self>,
+        replayable: bool,
+    ) -> Result<Arc<AccessToken>, Unavailable> {
         let now = Now::read();
         let refresh_before = self.endpoint.settings().refresh_before;
         if let Some(token) = &*self.current.load() {
@@ -140,17 +165,21 @@ impl Account {
                     self.take_off(&mut state);
                     return Ok(token);
                 }
-                Wanted::Refuse(error, retry_after) => return Err(Unavailable { error, retry_after }),
+                Wanted::Refuse(error, retry_after) => {
+                    return Err(Unavailable { error, retry_after });
+                }
                 Wanted::MintAndWait => (self.take_off(&mut state), state.life.current().cloned()),
                 Wanted::Wait => (self.join(&mut state), state.life.current().cloned()),
             }
         };
         match landing(flight).await {
             Ok(token) => Ok(token),
-            Err(error) => match held.filter(|token| token.remaining(Now::read()) > Duration::ZERO) {
-                Some(token) => Ok(token),
-                None => Err(self.unavailable(error)),
-            },
+            Err(error) => {
+                match held.filter(|token| token.remaining(Now::read()) > Duration::ZERO) {
+                    Some(token) => Ok(token),
+                    None => Err(self.unavailable(error)),
+                }
+            }
         }
     }
 
@@ -165,7 +194,10 @@ impl Account {
     ) -> AfterRefusal {
         let flight = {
             let mut state = self.state();
-            let cure = state.life.refused(Now::read(), refused.number(), route, attempt, replayable);
+            let cure =
+                state
+                    .life
+                    .refused(Now::read(), refused.number(), route, attempt, replayable);
             self.awaits_acceptance.store(true, Ordering::Relaxed);
             match cure {
                 Cure::Replay(token) => return AfterRefusal::Replay(token),
@@ -215,14 +247,21 @@ impl Account {
 
     fn unavailable(&self, error: MintError) -> Unavailable {
         // The mint has just failed, so the cool-down that it began tells when to come again.
-        Unavailable { error, retry_after: self.state().life.cooldown_left(Now::read()) }
+        Unavailable {
+            error,
+            retry_after: self.state().life.cooldown_left(Now::read()),
+        }
     }
 
     /// Starts the mint that `life` has just decided on.
     fn take_off(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Option<Minted>> {
         let (landed, flight) = watch::channel(None);
         state.flight = Some(flight.clone());
-        let landing = Landing { account: Arc::clone(self), landed, done: false };
+        let landing = Landing {
+            account: Arc::clone(self),
+            landed,
+            done: false,
+        };
         self.runtime.spawn(landing.fly());
         flight
     }
@@ -240,9 +279,12 @@ impl Account {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let limit = ATTEMPT_TIMEOUT.min(deadline.saturating_duration_since(tokio::time::Instant::now()));
+            let limit = ATTEMPT_TIMEOUT
+                .min(deadline.saturating_duration_since(tokio::time::Instant::now()));
             let outcome = self.attempt(limit).await;
-            let Err(MintError::Unavailable { retry_after, .. }) = &outcome else { return outcome.map(Arc::new) };
+            let Err(MintError::Unavailable { retry_after, .. }) = &outcome else {
+                return outcome.map(Arc::new);
+            };
             let wait = retry_after.unwrap_or_else(|| pause.mul_f64(0.5 + fastrand::f64()));
             if attempt == ATTEMPTS_MAX || tokio::time::Instant::now() + wait >= deadline {
                 return outcome.map(Arc::new);
@@ -257,7 +299,10 @@ impl Account {
         let started = Now::read().monotonic;
         let outcome = match tokio::time::timeout(limit, self.endpoint.fetch(self.account)).await {
             Ok(outcome) => outcome,
-            Err(_elapsed) => Err(MintError::Unavailable { cause: format!("no answer within {limit:?}"), retry_after: None }),
+            Err(_elapsed) => Err(MintError::Unavailable {
+                cause: format!("no answer within {limit:?}"),
+                retry_after: None,
+            }),
         };
         let took = started.elapsed();
         let word = match &outcome {
@@ -267,11 +312,25 @@ impl Account {
             Err(MintError::Untrusted { .. }) => "untrusted",
         };
         let Labels { tenant, account } = &self.labels;
-        self.metrics.token_requests_total.with_label_values(&[tenant, account, "client_credentials", word]).inc();
-        self.metrics.token_request_duration_seconds.with_label_values(&[tenant]).observe(took.as_secs_f64());
+        self.metrics
+            .token_requests_total
+            .with_label_values(&[tenant, account, "client_credentials", word])
+            .inc();
+        self.metrics
+            .token_request_duration_seconds
+            .with_label_values(&[tenant])
+            .observe(took.as_secs_f64());
         match &outcome {
-            Ok(token) => tracing::info!(tenant, account, duration_ms = took.as_millis(), expires_in_s = token.lifetime.as_secs(), "token minted"),
-            Err(error) => tracing::warn!(tenant, account, duration_ms = took.as_millis(), error = %error, "token not minted"),
+            Ok(token) => tracing::info!(
+                tenant,
+                account,
+                duration_ms = took.as_millis(),
+                expires_in_s = token.lifetime.as_secs(),
+                "token minted"
+            ),
+            Err(error) => {
+                tracing::warn!(tenant, account, duration_ms = took.as_millis(), error = %error, "token not minted")
+            }
         }
         outcome
     }
@@ -288,7 +347,10 @@ async fn landing(mut flight: watch::Receiver<Option<Minted>>) -> Minted {
 }
 
 fn broken_off() -> MintError {
-    MintError::Unavailable { cause: "the mint was broken off".to_owned(), retry_after: None }
+    MintError::Unavailable {
+        cause: "the mint was broken off".to_owned(),
+        retry_after: None,
+    }
 }
 
 /// Sees to it that a mint ends for everyone, even if its task is dropped or panics.
@@ -311,10 +373,19 @@ impl Landing {
         state.life.minted(Now::read(), &outcome);
         state.flight = None;
         if let Ok(token) = &outcome {
-            let Labels { tenant, account: name } = &account.labels;
+            let Labels {
+                tenant,
+                account: name,
+            } = &account.labels;
             let expiry = &account.metrics.token_expiry_timestamp_seconds;
-            expiry.with_label_values(&[tenant, name]).set(epoch_seconds(token.expires_at()));
-            account.metrics.tenant_ready.with_label_values(&[tenant]).set(1);
+            expiry
+                .with_label_values(&[tenant, name])
+                .set(epoch_seconds(token.expires_at()));
+            account
+                .metrics
+                .tenant_ready
+                .with_label_values(&[tenant])
+                .set(1);
             account.current.store(Some(Arc::clone(token)));
         }
         drop(state);

@@ -48,7 +48,12 @@ impl Key {
             return Err(DestinationError::Host);
         }
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
-        Ok(Self { https, host, port, trust: trust.identity() })
+        Ok(Self {
+            https,
+            host,
+            port,
+            trust: trust.identity(),
+        })
     }
 }
 
@@ -64,8 +69,11 @@ pub struct Destination {
 impl Destination {
     pub(super) fn new(key: &Key, trust: &Trust, index: usize) -> Result<Self, DestinationError> {
         let default_port = if key.https { 443 } else { 80 };
-        let authority =
-            if key.port == default_port { key.host.clone() } else { format!("{}:{}", key.host, key.port) };
+        let authority = if key.port == default_port {
+            key.host.clone()
+        } else {
+            format!("{}:{}", key.host, key.port)
+        };
         let connect_to = Uri::builder()
             .scheme(if key.https { "https" } else { "http" })
             .authority(format!("{}:{}", key.host, key.port))
@@ -73,7 +81,11 @@ impl Destination {
             .build()
             .map_err(|_invalid| DestinationError::Host)?;
         let tls = if key.https {
-            let bare = key.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let bare = key
+                .host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned();
             let name = ServerName::try_from(bare).map_err(|_invalid| DestinationError::Host)?;
             Some((trust.client_config(), name))
         } else {
@@ -82,7 +94,8 @@ impl Destination {
         Ok(Self {
             index,
             host: key.host.clone(),
-            authority: HeaderValue::try_from(authority).map_err(|_invalid| DestinationError::Host)?,
+            authority: HeaderValue::try_from(authority)
+                .map_err(|_invalid| DestinationError::Host)?,
             connect_to,
             tls,
         })
@@ -110,7 +123,10 @@ impl Destination {
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.https() { "https" } else { "http" };
-        format!("{scheme}://{}", self.authority.to_str().unwrap_or(&self.host))
+        format!(
+            "{scheme}://{}",
+            self.authority.to_str().unwrap_or(&self.host)
+        )
     }
 
     pub(super) fn index(&self) -> usize {
@@ -126,7 +142,10 @@ impl Destination {
     }
 
     pub(super) fn broken(&self, error: &hyper::Error) -> SendError {
-        SendError::Broken { host: self.host.clone(), cause: causes(error) }
+        SendError::Broken {
+            host: self.host.clone(),
+            cause: causes(error),
+        }
     }
 }
 

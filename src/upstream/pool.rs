@@ -38,12 +38,19 @@ struct Idle<B> {
 
 impl<B> Pool<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     /// An empty pool; its housekeeping runs on the runtime that this is called in, as long as the pool lives.
     #[must_use]
     pub fn new(upstream: Arc<Upstream>) -> Arc<Self> {
-        let pool = Arc::new(Self { upstream, shelves: Mutex::new(Vec::new()), watchlist: Watchlist::default() });
+        let pool = Arc::new(Self {
+            upstream,
+            shelves: Mutex::new(Vec::new()),
+            watchlist: Watchlist::default(),
+        });
         tokio::spawn(keep_house(Arc::downgrade(&pool)));
         pool
     }
@@ -74,7 +81,12 @@ where
     }
 
     async fn open(&self, destination: &Destination) -> Result<SendRequest<B>, SendError> {
-        let opened = socket::connect(&self.upstream.connector, destination, &self.upstream.settings).await?;
+        let opened = socket::connect(
+            &self.upstream.connector,
+            destination,
+            &self.upstream.settings,
+        )
+        .await?;
         self.watchlist.add(opened.activity, opened.task, ());
         Ok(opened.sender)
     }
@@ -110,7 +122,10 @@ where
             shelves.resize_with(shelf + 1, VecDeque::new);
         }
         if let Some(shelf) = shelves.get_mut(shelf) {
-            shelf.push_back(Idle { sender, since: Instant::now() });
+            shelf.push_back(Idle {
+                sender,
+                since: Instant::now(),
+            });
         }
     }
 
@@ -120,10 +135,17 @@ where
         sender: SendRequest<B>,
         destination: &Destination,
     ) -> Answer<B> {
-        let home = Home { pool: Arc::downgrade(self), shelf: destination.index(), sender };
+        let home = Home {
+            pool: Arc::downgrade(self),
+            shelf: destination.index(),
+            sender,
+        };
         answer.map(|body| {
             let ended = body.is_end_stream();
-            let mut body = PooledBody { body, home: Some(home) };
+            let mut body = PooledBody {
+                body,
+                home: Some(home),
+            };
             if ended {
                 body.come_home();
             }
@@ -135,7 +157,9 @@ where
         let settings = &self.upstream.settings;
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         for shelf in shelves.iter_mut() {
-            shelf.retain(|idle| idle.since.elapsed() <= settings.pool_idle_timeout && !idle.sender.is_closed());
+            shelf.retain(|idle| {
+                idle.since.elapsed() <= settings.pool_idle_timeout && !idle.sender.is_closed()
+            });
         }
         drop(shelves);
         self.watchlist.sweep(&patience(settings.body_stall_timeout));
@@ -145,18 +169,26 @@ where
 /// Only a peer that does not read is of interest here: waiting for an answer has its own limits.
 fn patience(write: Duration) -> Patience {
     let never = Duration::MAX;
-    Patience { head: never, idle: never, write }
+    Patience {
+        head: never,
+        idle: never,
+        write,
+    }
 }
 
 async fn keep_house<B>(pool: Weak<Pool<B>>)
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     loop {
         let Some(interval) = pool.upgrade().map(|pool| {
             pool.sweep();
             let settings = &pool.upstream.settings;
-            let idle = (settings.pool_idle_timeout / 4).clamp(Duration::from_millis(10), Duration::from_secs(5));
+            let idle = (settings.pool_idle_timeout / 4)
+                .clamp(Duration::from_millis(10), Duration::from_secs(5));
             idle.min(patience(settings.body_stall_timeout).interval())
         }) else {
             return;
@@ -175,7 +207,10 @@ struct Home<B> {
 /// connection closes.
 pub struct PooledBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     body: Incoming,
     home: Option<Home<B>>,
@@ -183,10 +218,20 @@ where
 
 impl<B> PooledBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     fn come_home(&mut self) {
-        let Some(Home { pool, shelf, mut sender }) = self.home.take() else { return };
+        let Some(Home {
+            pool,
+            shelf,
+            mut sender,
+        }) = self.home.take()
+        else {
+            return;
+        };
         let Some(strong) = pool.upgrade() else { return };
         if sender.is_ready() {
             strong.put(shelf, sender);
@@ -206,12 +251,18 @@ where
 
 impl<B> Body for PooledBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             Some(Ok(_)) if !self.body.is_end_stream() => {}

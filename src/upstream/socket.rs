@@ -31,7 +31,10 @@ pub(super) async fn connect<B>(
     settings: &Settings,
 ) -> Result<Opened<B>, SendError>
 where
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     let limit = settings.connect_timeout;
     let connecting = async {
@@ -42,7 +45,10 @@ where
         let stream = TlsConnector::from(Arc::clone(config))
             .connect(name.clone(), stream)
             .await
-            .map_err(|error| SendError::Tls { host: destination.host().to_owned(), cause: causes(&error) })?;
+            .map_err(|error| SendError::Tls {
+                host: destination.host().to_owned(),
+                cause: causes(&error),
+            })?;
         start_http(stream, destination, settings).await
     };
     match tokio::time::timeout(limit, connecting).await {
@@ -52,25 +58,42 @@ where
 }
 
 fn timed_out(destination: &Destination, limit: Duration) -> SendError {
-    SendError::ConnectTimeout { host: destination.host().to_owned(), limit }
+    SendError::ConnectTimeout {
+        host: destination.host().to_owned(),
+        limit,
+    }
 }
 
-async fn open_tcp(connector: &HttpConnector, destination: &Destination) -> Result<TcpStream, SendError> {
+async fn open_tcp(
+    connector: &HttpConnector,
+    destination: &Destination,
+) -> Result<TcpStream, SendError> {
     let mut connector = connector.clone();
     match connector.call(destination.connect_to().clone()).await {
         Ok(stream) => Ok(stream.into_inner()),
         Err(error) => {
             let host = destination.host().to_owned();
             let cause = causes(&error);
-            if cause.starts_with("dns") { Err(SendError::Resolve { host, cause }) } else { Err(SendError::Connect { host, cause }) }
+            if cause.starts_with("dns") {
+                Err(SendError::Resolve { host, cause })
+            } else {
+                Err(SendError::Connect { host, cause })
+            }
         }
     }
 }
 
-async fn start_http<S, B>(stream: S, destination: &Destination, settings: &Settings) -> Result<Opened<B>, SendError>
+async fn start_http<S, B>(
+    stream: S,
+    destination: &Destination,
+    settings: &Settings,
+) -> Result<Opened<B>, SendError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     let activity = Activity::new();
     let (sender, connection) = http1::Builder::new()
@@ -85,5 +108,9 @@ where
         // What went wrong reaches the caller through the answer's future or its body.
         let _reported_elsewhere = connection.await;
     });
-    Ok(Opened { sender, activity, task: task.abort_handle() })
+    Ok(Opened {
+        sender,
+        activity,
+        task: task.abort_handle(),
+    })
 }

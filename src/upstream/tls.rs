@@ -60,18 +60,22 @@ impl Trust {
         for (index, certificate) in extra.iter().enumerate() {
             roots
                 .add(certificate.clone())
-                .map_err(|cause| TrustError::Certificate { position: index + 1, cause })?;
+                .map_err(|cause| TrustError::Certificate {
+                    position: index + 1,
+                    cause,
+                })?;
         }
         Self::with_roots(roots)
     }
 
     fn with_roots(roots: RootCertStore) -> Result<Self, TrustError> {
         let roots = Arc::new(roots);
-        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TrustError::Tls)?
-            .with_root_certificates(Arc::clone(&roots))
-            .with_no_client_auth();
+        let mut config =
+            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(TrustError::Tls)?
+                .with_root_certificates(Arc::clone(&roots))
+                .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             identity: IDENTITIES.fetch_add(1, Ordering::Relaxed),

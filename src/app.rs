@@ -1,0 +1,275 @@
+//! Wiring: build, bind, serve, drain. Nothing is decided here that a room could decide for itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::admin::{self, Admin, Health};
+use crate::config::Resolved;
+use crate::metrics::Metrics;
+use crate::proxy::{Proxy, SetupError};
+use crate::server::{self, Address, BindError, Bound, Serving};
+use crate::upstream::Upstream;
+
+/// Requests that still wait for a token are told so this long before the drain cuts them.
+const CLOSING_NOTICE: Duration = Duration::from_secs(1);
+/// What a second signal exits with, as shells have it.
+const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
+
+/// Why the proxy could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The admin listener's address.
+    #[error("cannot listen on {address} for admin: {source}")]
+    Admin {
+        /// As configured.
+        address: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// A tenant.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Metrics, threads or signals.
+    #[error("the process cannot be set up: {0}")]
+    Process(String),
+}
+
+/// A proxy that serves.
+pub struct Running {
+    addresses: Vec<Address>,
+    admin: SocketAddr,
+    health: Arc<Health>,
+    proxy: Arc<Proxy>,
+    metrics: Arc<Metrics>,
+    serving: Serving,
+    tasks: Vec<JoinHandle<()>>,
+    drain_delay: Duration,
+    drain_timeout: Duration,
+    _bound: Vec<Bound>,
+}
+
+/// Binds everything, then serves. Mints, admin and housekeeping run on the runtime that this is called in.
+pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
+    let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
+    let upstream = Upstream::new(resolved.upstream);
+    let tenants = resolved
+        .proxy
+        .tenants
+        .iter()
+        .map(|tenant| tenant.name.clone())
+        .collect();
+    let proxy = Proxy::new(
+        resolved.proxy,
+        upstream,
+        Arc::clone(&metrics),
+        Handle::current(),
+    )?;
+    let bound = bind_all(&resolved.server.listeners, &resolved.optional_listeners)?;
+    let address = resolved.admin.listen;
+    let admin_listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Admin { address, source })?;
+    let admin_address = admin_listener
+        .local_addr()
+        .map_err(|source| StartError::Admin { address, source })?;
+    let health = Arc::new(Health::default());
+    let addresses: Vec<_> = bound.iter().map(|bound| bound.address().clone()).collect();
+    for address in &addresses {
+        tracing::info!(%address, "listening");
+    }
+    tracing::info!(address = %admin_address, "admin listening");
+    let gauges = gauges(&metrics, &resolved.server.listeners, &bound);
+    let (drain_delay, drain_timeout) = (resolved.server.drain_delay, resolved.server.drain_timeout);
+    let workers = Arc::clone(&proxy);
+    let serving = server::serve(&bound, resolved.server, gauges, move || workers.worker())
+        .map_err(|error| StartError::Process(error.to_string()))?;
+    let admin = Arc::new(Admin {
+        health: Arc::clone(&health),
+        metrics: Arc::clone(&metrics),
+        tenants,
+    });
+    let tasks = vec![
+        tokio::spawn(admin::serve(admin_listener, admin)),
+        tokio::spawn(warm_up(Arc::clone(&proxy), Arc::clone(&health))),
+    ];
+    metrics.configuration_loaded(SystemTime::now());
+    Ok(Running {
+        addresses,
+        admin: admin_address,
+        health,
+        proxy,
+        metrics,
+        serving,
+        tasks,
+        drain_delay,
+        drain_timeout,
+        _bound: bound,
+    })
+}
+
+fn bind_all(addresses: &[Address], optional: &[usize]) -> Result<Vec<Bound>, BindError> {
+    let mut bound = Vec::new();
+    for (index, address) in addresses.iter().enumerate() {
+        match server::bind(address, index) {
+            Ok(listener) => bound.push(listener),
+            Err(error)
+                if optional.contains(&index)
+                    && error.source.kind() == io::ErrorKind::AddrNotAvailable =>
+            {
+                tracing::debug!(%address, "left out: this machine has no such address");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bound)
+}
+
+fn gauges(metrics: &Metrics, configured: &[Address], bound: &[Bound]) -> Vec<prometheus::IntGauge> {
+    let label = |index: usize, address: &Address| {
+        bound
+            .iter()
+            .find(|bound| bound.listener() == index)
+            .map_or_else(|| address.to_string(), |bound| bound.address().to_string())
+    };
+    configured
+        .iter()
+        .enumerate()
+        .map(|(index, address)| {
+            metrics
+                .connections
+                .with_label_values(&[label(index, address).as_str()])
+        })
+        .collect()
+}
+
+/// The default account of each tenant mints at start, the others at first use. A token that is had later, because a
+/// caller asked again, makes the proxy ready as well.
+async fn warm_up(proxy: Arc<Proxy>, health: Arc<Health>) {
+    proxy
+        .warm_up(|tenant, outcome| match outcome {
+            Ok(()) => health.set_had_token(),
+            Err(unavailable) => {
+                tracing::error!(tenant, error = %unavailable.error, "no token at start; it is tried again, at once when a call needs it");
+            }
+        })
+        .await;
+    health.set_tried();
+    let mut pause = Duration::from_secs(1);
+    while !proxy.has_had_token() {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(30));
+        proxy.warm_up(|_tenant, _outcome| {}).await;
+    }
+    health.set_had_token();
+}
+
+impl Running {
+    /// Where it listens, in the order of the configuration; port 0 has become a port.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The first TCP address.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(|address| match address {
+            Address::Tcp(tcp) => Some(*tcp),
+            Address::Unix(_) => None,
+        })
+    }
+
+    /// Where the admin listener is.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Its metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Unready first, still serving; then no new connections; then the end of what is in flight, within bounds. Tells
+    /// whether all of it ended by itself.
+    pub async fn stop(self) -> bool {
+        self.health.set_draining();
+        tracing::info!(delay = ?self.drain_delay, timeout = ?self.drain_timeout, "stopping");
+        tokio::time::sleep(self.drain_delay).await;
+        let notice = self
+            .drain_timeout
+            .saturating_sub(CLOSING_NOTICE.min(self.drain_timeout / 10));
+        let proxy = Arc::clone(&self.proxy);
+        let closing = tokio::spawn(async move {
+            tokio::time::sleep(notice).await;
+            proxy.close();
+        });
+        let ended = self.serving.drain(self.drain_timeout).await;
+        closing.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
+        if ended {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped; some calls were cut after shutdown.drain_timeout");
+        }
+        ended
+    }
+}
+
+/// Serves until a signal, then drains; a second signal ends it at once.
+pub fn run(resolved: Resolved) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(cause = %error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match serve_until_signal(resolved).await {
+            Ok(code) => code,
+            Err(error) => {
+                tracing::error!("{error}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+async fn serve_until_signal(resolved: Resolved) -> Result<ExitCode, StartError> {
+    let process = |error: io::Error| StartError::Process(error.to_string());
+    let mut terminate = signal(SignalKind::terminate()).map_err(process)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(process)?;
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(cause = %error, "the limit of open files stays as it is");
+    }
+    let running = start(resolved).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let code = tokio::select! {
+        clean = running.stop() => if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        _ = interrupt.recv() => ExitCode::from(INTERRUPTED),
+        _ = terminate.recv() => ExitCode::from(TERMINATED),
+    };
+    Ok(code)
+}

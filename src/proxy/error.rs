@@ -1,0 +1,301 @@
+//! Everything that can go wrong with a request, by stable code. What the caller reads stands apart from what the log gets.
+//!
+//! No detail ever holds a secret or an internal address.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::token::{MintError, Unavailable};
+use crate::upstream::SendError;
+
+/// The stable name of an error. Callers, logs and metrics all use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request breaks HTTP's rules in a way that the HTTP library lets through.
+    MalformedRequest,
+    /// A method that the proxy never forwards.
+    MethodNotAllowed,
+    /// The request's body stopped moving.
+    RequestTimeout,
+    /// No tenant of this name.
+    UnknownTenant,
+    /// The account may not be selected.
+    AccountNotAllowed,
+    /// Nothing selects one of several accounts.
+    AccountRequired,
+    /// Selectors disagree, or nothing selects one of several tenants.
+    AmbiguousSelection,
+    /// A web page of another origin sent this.
+    BrowserRequestRefused,
+    /// The Host is not one of ours.
+    HostNotAllowed,
+    /// The request asks for a place that this proxy does not serve.
+    DestinationNotAllowed,
+    /// No token is to be had at the moment.
+    TokenUnavailable,
+    /// The token endpoint refuses the credentials.
+    TokenRejected,
+    /// The token response names a foreign instance.
+    UntrustedInstanceUrl,
+    /// No connection to the tenant, or one that broke.
+    UpstreamUnreachable,
+    /// The tenant did not answer in time.
+    UpstreamTimeout,
+    /// A fault of the proxy's own.
+    InternalError,
+    /// The proxy is stopping.
+    ShuttingDown,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 17] = [
+        Self::MalformedRequest,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::UnknownTenant,
+        Self::AccountNotAllowed,
+        Self::AccountRequired,
+        Self::AmbiguousSelection,
+        Self::BrowserRequestRefused,
+        Self::HostNotAllowed,
+        Self::DestinationNotAllowed,
+        Self::TokenUnavailable,
+        Self::TokenRejected,
+        Self::UntrustedInstanceUrl,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTimeout,
+        Self::InternalError,
+        Self::ShuttingDown,
+    ];
+
+    /// The name as callers see it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
+    /// The registered error type of RFC 9209 for `Proxy-Status`.
+    #[must_use]
+    pub fn proxy_status(self) -> &'static str {
+        self.facts().2
+    }
+
+    /// What happened, in a few words that are the same every time.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.facts().3
+    }
+
+    fn facts(self) -> (&'static str, StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MalformedRequest => (
+                "malformed_request",
+                S::BAD_REQUEST,
+                "http_request_error",
+                "Malformed request",
+            ),
+            Self::MethodNotAllowed => (
+                "method_not_allowed",
+                S::METHOD_NOT_ALLOWED,
+                "http_request_denied",
+                "Method not allowed",
+            ),
+            Self::RequestTimeout => (
+                "request_timeout",
+                S::REQUEST_TIMEOUT,
+                "http_request_error",
+                "The request body stopped",
+            ),
+            Self::UnknownTenant => (
+                "unknown_tenant",
+                S::NOT_FOUND,
+                "destination_not_found",
+                "Unknown tenant",
+            ),
+            Self::AccountNotAllowed => (
+                "account_not_allowed",
+                S::FORBIDDEN,
+                "http_request_denied",
+                "Account not allowed",
+            ),
+            Self::AccountRequired => (
+                "account_required",
+                S::BAD_REQUEST,
+                "http_request_error",
+                "An account has to be selected",
+            ),
+            Self::AmbiguousSelection => (
+                "ambiguous_selection",
+                S::BAD_REQUEST,
+                "http_request_error",
+                "Ambiguous selection",
+            ),
+            Self::BrowserRequestRefused => (
+                "browser_request_refused",
+                S::FORBIDDEN,
+                "http_request_denied",
+                "Request of a foreign web page refused",
+            ),
+            Self::HostNotAllowed => (
+                "host_not_allowed",
+                S::MISDIRECTED_REQUEST,
+                "http_request_denied",
+                "Host not allowed",
+            ),
+            Self::DestinationNotAllowed => (
+                "destination_not_allowed",
+                S::FORBIDDEN,
+                "destination_ip_prohibited",
+                "Destination not allowed",
+            ),
+            Self::TokenUnavailable => (
+                "token_unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "destination_unavailable",
+                "No access token available",
+            ),
+            Self::TokenRejected => (
+                "token_rejected",
+                S::BAD_GATEWAY,
+                "destination_unavailable",
+                "Credentials rejected",
+            ),
+            Self::UntrustedInstanceUrl => (
+                "untrusted_instance_url",
+                S::BAD_GATEWAY,
+                "destination_unavailable",
+                "Untrusted instance URL",
+            ),
+            Self::UpstreamUnreachable => (
+                "upstream_unreachable",
+                S::BAD_GATEWAY,
+                "destination_unavailable",
+                "Marketing Cloud not reachable",
+            ),
+            Self::UpstreamTimeout => (
+                "upstream_timeout",
+                S::GATEWAY_TIMEOUT,
+                "http_response_timeout",
+                "Marketing Cloud did not answer in time",
+            ),
+            Self::InternalError => (
+                "internal_error",
+                S::INTERNAL_SERVER_ERROR,
+                "proxy_internal_error",
+                "Fault of the proxy",
+            ),
+            Self::ShuttingDown => (
+                "shutting_down",
+                S::SERVICE_UNAVAILABLE,
+                "destination_unavailable",
+                "Shutting down",
+            ),
+        }
+    }
+}
+
+/// One error of the proxy's own, on its way to `rescue`.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {detail}", code.name())]
+pub struct ProxyError {
+    /// Its stable code.
+    pub code: Code,
+    /// What happened and what to do, for the caller.
+    pub detail: String,
+    /// When it is worth trying again.
+    pub retry_after: Option<Duration>,
+    /// More than the caller needs to know, for the log.
+    pub cause: Option<String>,
+}
+
+impl ProxyError {
+    /// An error that says all to the caller.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    fn caused_by(mut self, cause: String) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+}
+
+impl From<Unavailable> for ProxyError {
+    fn from(unavailable: Unavailable) -> Self {
+        let (code, detail) = match &unavailable.error {
+            MintError::Unavailable { .. } => (
+                Code::TokenUnavailable,
+                "The tenant's token endpoint gives no token at the moment. Nothing was sent. Try again after the time in \
+                 Retry-After; if it lasts, check the network to the auth host and Salesforce's status page."
+                    .to_owned(),
+            ),
+            MintError::Rejected { status, error, description } => (
+                Code::TokenRejected,
+                format!(
+                    "The tenant's token endpoint refuses this proxy ({status} {error}: {description}). Nothing was sent. \
+                     Check the client id, client secret, account and scope of the tenant in the proxy's configuration, and \
+                     that the installed package is enabled."
+                ),
+            ),
+            MintError::Untrusted { host } => (
+                Code::UntrustedInstanceUrl,
+                format!(
+                    "The token response names {host} as an instance, which is not the tenant's own host. Nothing was sent. \
+                     Check the tenant's subdomain; if the host is right, add it to trusted_hosts."
+                ),
+            ),
+        };
+        let mut error = Self::new(code, detail).caused_by(unavailable.error.to_string());
+        error.retry_after = Some(unavailable.retry_after);
+        error
+    }
+}
+
+impl From<SendError> for ProxyError {
+    fn from(error: SendError) -> Self {
+        let cause = error.to_string();
+        let (code, detail) = match &error {
+            SendError::Resolve { host, .. } => (
+                Code::UpstreamUnreachable,
+                format!(
+                    "The name {host} could not be resolved. Nothing was sent. Check the tenant's subdomain and DNS."
+                ),
+            ),
+            SendError::Connect { host, .. } | SendError::ConnectTimeout { host, .. } => (
+                Code::UpstreamUnreachable,
+                format!(
+                    "No connection to {host}. Nothing was sent. Check the network and firewalls between the proxy and it."
+                ),
+            ),
+            SendError::Tls { host, .. } => (
+                Code::UpstreamUnreachable,
+                format!(
+                    "TLS with {host} could not be set up. Nothing was sent. If a company proxy inspects TLS, give its root \
+                     certificate as ca_file."
+                ),
+            ),
+            SendError::Broken { host, .. } => (
+                Code::UpstreamUnreachable,
+                format!(
+                    "The connection to {host} broke after the request had begun to leave and before an answer came. It is \
+                     not known whether the request took effect; the proxy does not send it again."
+                ),
+            ),
+        };
+        Self::new(code, detail).caused_by(cause)
+    }
+}

@@ -1,0 +1,195 @@
+//! Header hygiene, both ways. Builds new maps in order instead of taking names out, so that what stays keeps its place.
+//!
+//! Nothing of the caller's own credentials leaves, and nothing that holds for one connection only passes on to another.
+
+use http::header::{
+    self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::{HeaderMap, HeaderValue, request};
+
+use super::route::Selected;
+use crate::token::AccessToken;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const REQUEST_ID_SIZE_MAX: usize = 128;
+const ROOM_FOR_OURS: usize = 4;
+
+/// What a request's head becomes on its way out; the token comes last, in [`Onward::with_token`].
+pub(super) struct Onward {
+    headers: HeaderMap,
+}
+
+impl Onward {
+    /// The caller's headers without what must not leave, `X-Request-Id` made where it is missing.
+    pub(super) fn new(head: &request::Parts, request_id: &HeaderValue, via: bool) -> Self {
+        let named = Named::by(&head.headers);
+        let mut headers = HeaderMap::with_capacity(head.headers.len() + ROOM_FOR_OURS);
+        // Filled in with the token, so that Host stands first.
+        headers.insert(HOST, HeaderValue::from_static(""));
+        for (name, value) in &head.headers {
+            if !leaves_here(name) && !named.contains(name) && *name != REQUEST_ID {
+                headers.append(name, value.clone());
+            } else if *name == CONTENT_LENGTH {
+                headers.insert(name, value.clone());
+            }
+        }
+        if accepts_trailers(&head.headers) {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+            headers.insert(CONNECTION, HeaderValue::from_static("TE"));
+        }
+        headers.insert(REQUEST_ID, request_id.clone());
+        if via {
+            headers.append(VIA, HeaderValue::from_static("1.1 sfmc-auth-proxy"));
+        }
+        Self { headers }
+    }
+
+    /// The head for one attempt: exactly one `Authorization`, and the host that came with that very token.
+    pub(super) fn with_token(&self, token: &AccessToken) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.insert(HOST, token.rest().destination().authority().clone());
+        headers.insert(AUTHORIZATION, token.bearer().clone());
+        headers
+    }
+}
+
+/// Headers that end at this proxy: hop-by-hop, the caller's credentials, its selectors, and what tells of other proxies.
+fn leaves_here(name: &HeaderName) -> bool {
+    is_hop_by_hop(name)
+        || *name == HOST
+        || *name == AUTHORIZATION
+        || *name == EXPECT
+        || *name == header::FORWARDED
+        || name.as_str().starts_with("sfmc-")
+        || name.as_str().starts_with("x-forwarded-")
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    *name == CONNECTION
+        || *name == TE
+        || *name == TRANSFER_ENCODING
+        || *name == UPGRADE
+        || *name == PROXY_AUTHORIZATION
+        || *name == PROXY_AUTHENTICATE
+        || matches!(
+            name.as_str(),
+            "keep-alive" | "proxy-connection" | "proxy-authentication-info" | "http2-settings"
+        )
+}
+
+/// The names that `Connection` lists. Framing is never among them: a body's length is not the caller's to hide.
+struct Named<'a>(Vec<&'a str>);
+
+impl<'a> Named<'a> {
+    fn by(headers: &'a HeaderMap) -> Self {
+        let values = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        Self(
+            values
+                .flat_map(|value| value.split(','))
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .collect(),
+        )
+    }
+
+    fn contains(&self, name: &HeaderName) -> bool {
+        *name != TRAILER
+            && self
+                .0
+                .iter()
+                .any(|named| named.eq_ignore_ascii_case(name.as_str()))
+    }
+}
+
+/// Whether the caller said `TE: trailers`.
+pub(super) fn accepts_trailers(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all(TE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// The caller's `X-Request-Id` if it is fit to be passed on, else a new one.
+pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID).filter(|value| {
+        let bytes = value.as_bytes();
+        !bytes.is_empty()
+            && bytes.len() <= REQUEST_ID_SIZE_MAX
+            && bytes.iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        let made = format!("{:032x}", fastrand::u128(..));
+        HeaderValue::try_from(made).unwrap_or(HeaderValue::from_static("-"))
+    })
+}
+
+/// The trace id of W3C's `traceparent`.
+pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(TRACE_PARENT)?.to_str().ok()?;
+    text.split('-')
+        .nth(1)
+        .filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The tenant's headers as the caller gets them, and where the call went.
+pub(super) fn back(
+    answer: &HeaderMap,
+    account: &Selected,
+    browser: bool,
+    caller_takes_trailers: bool,
+) -> HeaderMap {
+    let named = Named::by(answer);
+    let mut headers = HeaderMap::with_capacity(answer.len() + ROOM_FOR_OURS);
+    for (name, value) in answer {
+        let stays =
+            !is_hop_by_hop(name) && !named.contains(name) && !name.as_str().starts_with("sfmc-");
+        if (stays && (caller_takes_trailers || *name != TRAILER)) || *name == CONTENT_LENGTH {
+            headers.append(name, value.clone());
+        }
+    }
+    ours(&mut headers, Some(account), browser);
+    headers
+}
+
+/// What every answer carries, the proxy's own included.
+pub(super) fn ours(headers: &mut HeaderMap, account: Option<&Selected>, browser: bool) {
+    if let Some(account) = account {
+        headers.insert(
+            HeaderName::from_static("sfmc-tenant"),
+            account.tenant_header.clone(),
+        );
+        if let Some(mid) = &account.account_header {
+            headers.insert(HeaderName::from_static("sfmc-account"), mid.clone());
+        }
+    }
+    if browser {
+        // Content opened through the proxy must not be able to use the proxy.
+        headers.append(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox"),
+        );
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+    }
+}
+
+/// Trailers of a request or an answer without what must not pass.
+pub(super) fn trailers(trailers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(trailers.len());
+    for (name, value) in trailers {
+        if !leaves_here(name) && *name != CONTENT_LENGTH {
+            kept.append(name, value.clone());
+        }
+    }
+    kept
+}

@@ -1,0 +1,214 @@
+//! Head and token become a request to the tenant, and the wait for its answer has an end.
+//!
+//! A request that has wholly left is followed to its answer's head even if the caller goes away, so that the log says what
+//! became of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::uri::PathAndQuery;
+use http::{Extensions, Method, Request, Uri, Version};
+
+use super::error::{Code, ProxyError};
+use super::headers::Onward;
+use super::record::Record;
+use super::replay::OutBody;
+use crate::server::Connection;
+use crate::token::{AccessToken, InstanceUrl};
+use crate::upstream::{Answer, Pool, SendError};
+
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the last byte of the request to the head of its answer.
+    pub(super) response_head: Duration,
+    /// While the request's body is under way: without any byte moving.
+    pub(super) body_stall: Duration,
+}
+
+/// One request as it leaves, but for the token.
+pub(super) struct Outbound {
+    pub(super) method: Method,
+    pub(super) target: PathAndQuery,
+    pub(super) head: Onward,
+    /// Carries how the caller wrote header names, for `preserve_header_case`.
+    pub(super) extensions: Extensions,
+}
+
+impl Outbound {
+    /// Puts token and instance in; both are of one token response.
+    fn request(&self, token: &AccessToken, body: OutBody) -> Result<Request<OutBody>, ProxyError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = target(token.rest(), &self.target)?;
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = self.head.with_token(token);
+        *request.extensions_mut() = self.extensions.clone();
+        Ok(request)
+    }
+}
+
+fn target(instance: &InstanceUrl, target: &PathAndQuery) -> Result<Uri, ProxyError> {
+    let whole = if instance.base_path().is_empty() {
+        Ok(target.clone())
+    } else {
+        PathAndQuery::try_from(format!("{}{}", instance.base_path(), target.as_str()))
+    };
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = Some(whole.map_err(|_invalid| invalid_target())?);
+    Uri::from_parts(parts).map_err(|_invalid| invalid_target())
+}
+
+fn invalid_target() -> ProxyError {
+    ProxyError::new(Code::MalformedRequest, "The path is not valid.")
+}
+
+/// Sends one attempt and waits for the head of its answer.
+pub(super) async fn send(
+    pool: &Arc<Pool<OutBody>>,
+    outbound: &Outbound,
+    token: &AccessToken,
+    body: OutBody,
+    patience: Patience,
+    record: &Arc<Record>,
+    connection: &Arc<Connection>,
+) -> Result<Answer<OutBody>, ProxyError> {
+    let request = outbound.request(token, body)?;
+    let progress = Arc::clone(record.progress());
+    progress.start_again();
+    let started = Instant::now();
+    let leaving = Arc::clone(&progress);
+    let sending =
+        Arc::clone(pool).send(Arc::clone(token.rest().destination()), request, move || {
+            leaving.leave()
+        });
+    let mut followed = Followed {
+        sending: Some(Box::pin(sending)),
+        record: Arc::clone(record),
+        connection: Arc::clone(connection),
+        patience,
+    };
+    let mut limit = std::pin::pin!(tokio::time::sleep(
+        patience.response_head.min(patience.body_stall)
+    ));
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            outcome = &mut followed => break outcome,
+            () = &mut limit => match time_left(record, patience) {
+                Some(left) => limit.as_mut().reset(tokio::time::Instant::now() + left),
+                None => {
+                    followed.sending = None;
+                    return Err(timed_out(token, patience));
+                }
+            },
+        }
+    };
+    match outcome {
+        Ok(answer) => {
+            record.upstream_answered(answer.status(), started.elapsed());
+            Ok(answer)
+        }
+        Err(_) if progress.has_caller_failed() => Err(callers_fault(record)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How much longer to wait; `None` when the time is up.
+fn time_left(record: &Record, patience: Patience) -> Option<Duration> {
+    let progress = record.progress();
+    if !progress.is_leaving() {
+        // Connecting has a limit of its own.
+        return Some(patience.body_stall);
+    }
+    if progress.is_callers_turn() {
+        // The caller's standing still is seen where its body is read.
+        return Some(patience.body_stall);
+    }
+    let limit = if progress.has_left() {
+        patience.response_head
+    } else {
+        patience.body_stall
+    };
+    let left = limit.saturating_sub(progress.quiet_for());
+    (left > Duration::ZERO).then_some(left.max(Duration::from_millis(1)))
+}
+
+fn timed_out(token: &AccessToken, patience: Patience) -> ProxyError {
+    let host = token.rest().destination().host();
+    let limit = humantime::format_duration(patience.response_head);
+    ProxyError::new(
+        Code::UpstreamTimeout,
+        format!(
+            "{host} gave no answer in time (response_head = {limit}). It is not known whether the request took effect; the \
+             proxy does not send it again. Raise timeouts.response_head if such calls may take longer."
+        ),
+    )
+}
+
+fn callers_fault(record: &Record) -> ProxyError {
+    if record.progress().has_stalled() {
+        return ProxyError::new(
+            Code::RequestTimeout,
+            "The request's body stopped moving before its end (timeouts.body_stall). The tenant got a request that was broken \
+             off.",
+        );
+    }
+    ProxyError::new(
+        Code::MalformedRequest,
+        "The request's body broke off before its end, or its framing is wrong.",
+    )
+}
+
+type Sending = Pin<Box<dyn Future<Output = Result<Answer<OutBody>, SendError>> + Send>>;
+
+/// An attempt under way. Dropped after all of the request has left, it goes on by itself to the answer's head.
+struct Followed {
+    sending: Option<Sending>,
+    record: Arc<Record>,
+    connection: Arc<Connection>,
+    patience: Patience,
+}
+
+impl Future for Followed {
+    type Output = Result<Answer<OutBody>, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(sending) = &mut self.sending else {
+            return Poll::Pending;
+        };
+        let polled = sending.as_mut().poll(context);
+        if polled.is_ready() {
+            self.sending = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let Some(sending) = self.sending.take() else {
+            return;
+        };
+        self.record
+            .broke_off("the caller went away before the answer");
+        if !self.record.progress().has_left() {
+            return;
+        }
+        let (record, connection, patience) = (
+            Arc::clone(&self.record),
+            Arc::clone(&self.connection),
+            self.patience,
+        );
+        let started = Instant::now();
+        tokio::spawn(async move {
+            // Holds the connection's place, so that a drain waits for this too.
+            let _place = connection;
+            if let Ok(Ok(answer)) = tokio::time::timeout(patience.response_head, sending).await {
+                record.upstream_answered(answer.status(), started.elapsed());
+            }
+        });
+    }
+}

@@ -1,0 +1,112 @@
+//! The one place where the proxy's own errors become answers: stable code, plain words, RFC 9457 and RFC 9209.
+//!
+//! Never shows a cause: what the caller reads is in `ProxyError::detail` alone.
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER,
+};
+use http::{HeaderValue, Method, Response};
+use serde::Serialize;
+
+use super::answer::AnswerBody;
+use super::error::{Code, ProxyError};
+use super::headers;
+use super::record::Record;
+
+/// `application/problem+json`, with the fields that the vendor's SDKs look for.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    /// The vendor's name for the same thing.
+    message: &'a str,
+    /// The vendor's number; its own APIs use 0 where there is no more to say.
+    errorcode: u32,
+}
+
+/// Turns an error into the caller's answer.
+pub(super) fn answer(
+    error: &ProxyError,
+    record: &Record,
+    browser: bool,
+    method: &Method,
+) -> Response<AnswerBody> {
+    record.failed(error);
+    let status = error.code.status();
+    record.answering(status);
+    let account = record.account();
+    let body = problem(error, record);
+    let mut response = Response::new(AnswerBody::Whole(Bytes::new()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(std::time::SystemTime::now())) {
+        headers.insert(DATE, date);
+    }
+    headers.insert(
+        HeaderName::from_static("x-request-id"),
+        record.request_id().clone(),
+    );
+    if let Some(wait) = error.retry_after {
+        // Rounded up: coming a moment too early would meet the same answer.
+        headers.insert(
+            RETRY_AFTER,
+            HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+        );
+    }
+    if error.code == Code::MethodNotAllowed {
+        headers.insert(
+            ALLOW,
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        );
+    }
+    let proxy_status = format!(
+        "sfmc-auth-proxy; error={}; details=\"{}\"",
+        error.code.proxy_status(),
+        error.code.name()
+    );
+    if let Ok(value) = HeaderValue::try_from(proxy_status) {
+        headers.insert(HeaderName::from_static("proxy-status"), value);
+    }
+    headers::ours(headers, account.as_deref(), browser);
+    if *method != Method::HEAD {
+        record.sent(body.len());
+        *response.body_mut() = AnswerBody::Whole(Bytes::from(body));
+    }
+    response
+}
+
+fn problem(error: &ProxyError, record: &Record) -> Vec<u8> {
+    let account = record.account();
+    let labels = account.as_ref().map(|account| account.token.labels());
+    let problem = Problem {
+        r#type: format!("urn:sfmc-auth-proxy:error:{}", error.code.name()),
+        title: error.code.title(),
+        status: error.code.status().as_u16(),
+        detail: &error.detail,
+        code: error.code.name(),
+        request_id: record.request_id().to_str().unwrap_or_default(),
+        tenant: labels.map(|labels| labels.tenant.as_str()),
+        account: account
+            .as_ref()
+            .and_then(|account| account.mid())
+            .map(|mid| mid.to_string()),
+        message: &error.detail,
+        errorcode: 0,
+    };
+    serde_json::to_vec(&problem).unwrap_or_else(|_never| b"{}".to_vec())
+}

@@ -1,0 +1,242 @@
+//! One tenant's accounts: which may be selected, by name or member id, and the token cell of each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use super::printable;
+use crate::proxy::TenantSettings;
+use crate::proxy::error::{Code, ProxyError};
+use crate::token::{Account, Endpoint, InstanceLock, Labels, Mid, MintError, TokenStore};
+
+/// Accounts without a name that a process admits under `allow_any_account`.
+pub(in crate::proxy) const UNNAMED_MAX: usize = 100;
+/// For so long a member id that the token endpoint refused is not tried again.
+const REFUSED_FOR: Duration = Duration::from_secs(600);
+const REFUSED_MAX: usize = 1000;
+
+/// One account of one tenant, ready to be used.
+pub(in crate::proxy) struct Selected {
+    pub(in crate::proxy) token: Arc<Account>,
+    /// The values of `Sfmc-Tenant` and `Sfmc-Account` in answers.
+    pub(in crate::proxy) tenant_header: HeaderValue,
+    pub(in crate::proxy) account_header: Option<HeaderValue>,
+}
+
+impl Selected {
+    pub(in crate::proxy) fn mid(&self) -> Option<Mid> {
+        self.token.mid()
+    }
+}
+
+/// One tenant.
+pub(in crate::proxy) struct Tenant {
+    name: String,
+    names: BTreeMap<String, Mid>,
+    default_mid: Option<Mid>,
+    allow_any: bool,
+    known: HashMap<Option<Mid>, Arc<Selected>>,
+    unnamed: Mutex<Unnamed>,
+    /// Unnamed accounts of all tenants.
+    unnamed_count: Arc<AtomicUsize>,
+    store: Arc<TokenStore>,
+    endpoint: Arc<Endpoint>,
+    lock: InstanceLock,
+}
+
+#[derive(Default)]
+struct Unnamed {
+    admitted: HashMap<Mid, Arc<Selected>>,
+    refused: HashMap<Mid, Instant>,
+}
+
+impl Tenant {
+    pub(in crate::proxy) fn new(
+        settings: &TenantSettings,
+        endpoint: Arc<Endpoint>,
+        store: Arc<TokenStore>,
+        unnamed_count: Arc<AtomicUsize>,
+    ) -> Self {
+        let mut tenant = Self {
+            name: settings.name.clone(),
+            names: settings.accounts.clone(),
+            default_mid: settings.default_account,
+            allow_any: settings.allow_any_account,
+            known: HashMap::new(),
+            unnamed: Mutex::default(),
+            unnamed_count,
+            store,
+            endpoint,
+            lock: settings.endpoint.lock.clone(),
+        };
+        let mut known = HashMap::new();
+        for (name, mid) in &tenant.names {
+            known.insert(Some(*mid), tenant.select(Some(*mid), name));
+        }
+        if let Some(mid) = tenant.default_mid {
+            known
+                .entry(Some(mid))
+                .or_insert_with(|| tenant.select(Some(mid), "default"));
+        } else if tenant.names.is_empty() {
+            known.insert(None, tenant.select(None, "default"));
+        }
+        tenant.known = known;
+        tenant
+    }
+
+    fn select(&self, mid: Option<Mid>, label: &str) -> Arc<Selected> {
+        let labels = Labels {
+            tenant: self.name.clone(),
+            account: label.to_owned(),
+        };
+        Arc::new(Selected {
+            token: self.store.account(&self.endpoint, mid, labels),
+            // Names are checked to be `a-z 0-9 -` before they come here.
+            tenant_header: HeaderValue::try_from(&self.name)
+                .unwrap_or(HeaderValue::from_static("-")),
+            account_header: mid.map(HeaderValue::from),
+        })
+    }
+
+    pub(in crate::proxy) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(in crate::proxy) fn default_mid(&self) -> Option<Mid> {
+        self.default_mid
+    }
+
+    /// Every account that the configuration names, and the default one.
+    pub(in crate::proxy) fn known(&self) -> impl Iterator<Item = &Arc<Selected>> {
+        self.known.values()
+    }
+
+    /// Whether a host is one of this tenant's own, by its subdomain.
+    pub(in crate::proxy) fn owns_host(&self, host: &str) -> bool {
+        self.lock.subdomain.as_ref().is_some_and(|subdomain| {
+            let host = host.to_ascii_lowercase();
+            ["rest", "soap", "auth"]
+                .iter()
+                .any(|api| host == format!("{subdomain}.{api}.marketingcloudapis.com"))
+        })
+    }
+
+    /// The account that nothing selects, if there is one.
+    pub(in crate::proxy) fn default_known(&self) -> Option<&Arc<Selected>> {
+        self.known.get(&self.default_mid)
+    }
+
+    /// The account that nothing selects.
+    pub(super) fn default_account(&self) -> Result<Arc<Selected>, ProxyError> {
+        self.known.get(&self.default_mid).cloned().ok_or_else(|| {
+            let names: Vec<_> = self.names.keys().map(String::as_str).collect();
+            ProxyError::new(
+                Code::AccountRequired,
+                format!(
+                    "Tenant {} has several accounts ({}) and no account_id as default. Put /@{}:ACCOUNT before the path, or \
+                     send Sfmc-Account.",
+                    self.name,
+                    names.join(", "),
+                    self.name
+                ),
+            )
+        })
+    }
+
+    /// Reads a selector's account: a member id, or a configured name in any case.
+    pub(super) fn read_account(&self, text: &str) -> Result<Mid, ProxyError> {
+        if let Some(mid) = self.names.get(&text.to_ascii_lowercase()) {
+            return Ok(*mid);
+        }
+        text.parse().map_err(|_not_a_number| {
+            let names: Vec<_> = self.names.keys().map(String::as_str).collect();
+            ProxyError::new(
+                Code::AccountNotAllowed,
+                format!(
+                    "Tenant {} has no account {}; configured: {}.",
+                    self.name,
+                    printable(text),
+                    names.join(", ")
+                ),
+            )
+        })
+    }
+
+    /// The account of this member id, if it may be selected.
+    pub(super) fn account(&self, mid: Mid) -> Result<Arc<Selected>, ProxyError> {
+        if let Some(known) = self.known.get(&Some(mid)) {
+            return Ok(Arc::clone(known));
+        }
+        let refuse = |why: &str| {
+            ProxyError::new(
+                Code::AccountNotAllowed,
+                format!(
+                    "Account {mid} of tenant {} cannot be selected: {why}",
+                    self.name
+                ),
+            )
+        };
+        if !self.allow_any {
+            return Err(refuse(
+                "it is neither account_id nor in the tenant's accounts. Add it there, or set allow_any_account.",
+            ));
+        }
+        let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(admitted) = unnamed.admitted.get(&mid) {
+            return Ok(Arc::clone(admitted));
+        }
+        if unnamed
+            .refused
+            .get(&mid)
+            .is_some_and(|at| at.elapsed() < REFUSED_FOR)
+        {
+            return Err(refuse(
+                "the token endpoint refused it within the last 10 minutes. Check the member id.",
+            ));
+        }
+        let room = |count: usize| (count < UNNAMED_MAX).then_some(count + 1);
+        if self
+            .unnamed_count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room)
+            .is_err()
+        {
+            return Err(refuse(
+                "100 accounts without a name are in use already. Name it in the tenant's accounts.",
+            ));
+        }
+        let selected = self.select(Some(mid), "other");
+        unnamed.admitted.insert(mid, Arc::clone(&selected));
+        Ok(selected)
+    }
+
+    /// The token endpoint refused a token for this account: an unnamed one gives its place back.
+    pub(in crate::proxy) fn account_refused(&self, account: &Selected, error: &MintError) {
+        let Some(mid) = account
+            .mid()
+            .filter(|mid| !self.known.contains_key(&Some(*mid)))
+        else {
+            return;
+        };
+        let MintError::Rejected { error, .. } = error else {
+            return;
+        };
+        if error == "invalid_client" || error == "unauthorized_client" {
+            return; // says nothing about the account
+        }
+        let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
+        if unnamed.admitted.remove(&mid).is_some() {
+            self.unnamed_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        if unnamed.refused.len() >= REFUSED_MAX {
+            unnamed
+                .refused
+                .retain(|_mid, at| at.elapsed() < REFUSED_FOR);
+        }
+        if unnamed.refused.len() < REFUSED_MAX {
+            unnamed.refused.insert(mid, Instant::now());
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! From settings to a proxy that can take requests: trust, endpoints, tenants, token cells. Calls nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::caller::Door;
+use super::error::Code;
+use super::outbound::Patience;
+use super::replay::Budget;
+use super::route::{Router, Tenant, UNNAMED_MAX};
+use super::{Settings, TenantSettings, Worker};
+use crate::metrics::Metrics;
+use crate::token::{Endpoint, TokenStore, Unavailable};
+use crate::upstream::{DestinationError, Pool, Trust, TrustError, Upstream};
+
+/// Why a tenant could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The roots of trust.
+    #[error("tenant {tenant}: {source}")]
+    Trust {
+        /// The tenant's name.
+        tenant: String,
+        /// What is wrong.
+        source: TrustError,
+    },
+    /// The auth URL.
+    #[error("tenant {tenant}: auth_url cannot be used: {source}")]
+    AuthUrl {
+        /// The tenant's name.
+        tenant: String,
+        /// What is wrong.
+        source: DestinationError,
+    },
+}
+
+/// What all workers share.
+pub struct Proxy {
+    pub(super) router: Router,
+    pub(super) door: Door,
+    pub(super) budget: Arc<Budget>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) patience: Patience,
+    pub(super) replay_size_max: usize,
+    pub(super) via: bool,
+    pub(super) closing: watch::Sender<bool>,
+    upstream: Arc<Upstream>,
+}
+
+impl Proxy {
+    /// Sets everything up. Mints will run on `mints`.
+    pub fn new(
+        settings: Settings,
+        upstream: Arc<Upstream>,
+        metrics: Arc<Metrics>,
+        mints: Handle,
+    ) -> Result<Arc<Self>, SetupError> {
+        let named: usize = settings
+            .tenants
+            .iter()
+            .map(|tenant| tenant.accounts.len() + 1)
+            .sum();
+        let accounts_max = u64::try_from(named + UNNAMED_MAX).unwrap_or(u64::MAX);
+        let store = Arc::new(TokenStore::new(
+            mints,
+            Arc::clone(&metrics),
+            accounts_max,
+            settings.forced_mints_max,
+        ));
+        let mut system = None;
+        let unnamed = Arc::new(AtomicUsize::new(0));
+        let mut tenants = Vec::new();
+        for tenant in &settings.tenants {
+            let trust = trust(tenant, &mut system)?;
+            let endpoint = Endpoint::new(tenant.endpoint.clone(), Arc::clone(&upstream), trust)
+                .map_err(|source| SetupError::AuthUrl {
+                    tenant: tenant.name.clone(),
+                    source,
+                })?;
+            tenants.push(Arc::new(Tenant::new(
+                tenant,
+                Arc::new(endpoint),
+                Arc::clone(&store),
+                Arc::clone(&unnamed),
+            )));
+        }
+        let router = Router::new(
+            tenants,
+            settings.default_tenant.as_deref(),
+            settings.listeners,
+        );
+        let proxy = Self {
+            router,
+            door: Door {
+                public_url: settings.public_url,
+                allowed_hosts: settings.allowed_hosts,
+            },
+            budget: Budget::new(settings.buffered_size_max, metrics.buffered_bytes.clone()),
+            metrics,
+            patience: Patience {
+                response_head: settings.response_head_timeout,
+                body_stall: settings.body_stall_timeout,
+            },
+            replay_size_max: settings.replay_size_max,
+            via: settings.via,
+            closing: watch::Sender::new(false),
+            upstream,
+        };
+        proxy.show_families();
+        Ok(Arc::new(proxy))
+    }
+
+    /// One worker's part; call it on that worker's runtime.
+    #[must_use]
+    pub fn worker(self: &Arc<Self>) -> Arc<Worker> {
+        Arc::new(Worker {
+            proxy: Arc::clone(self),
+            pool: Pool::new(Arc::clone(&self.upstream)),
+        })
+    }
+
+    /// Asks once for a token of every tenant's default account, in turn for each and side by side for all; tells how each
+    /// fared as it ends.
+    pub async fn warm_up(&self, mut told: impl FnMut(&str, Result<(), Unavailable>)) {
+        let mut asking = tokio::task::JoinSet::new();
+        for tenant in self.router.tenants() {
+            let Some(account) = tenant.default_known().cloned() else {
+                continue;
+            };
+            let name = tenant.name().to_owned();
+            asking.spawn(async move { (name, account.token.current(true).await) });
+        }
+        while let Some(asked) = asking.join_next().await {
+            if let Ok((name, outcome)) = asked {
+                told(&name, outcome.map(|_token| ()));
+            }
+        }
+    }
+
+    /// Whether any tenant has had a token.
+    #[must_use]
+    pub fn has_had_token(&self) -> bool {
+        self.router.tenants().any(|tenant| {
+            self.metrics
+                .tenant_ready
+                .with_label_values(&[tenant.name()])
+                .get()
+                == 1
+        })
+    }
+
+    /// Requests that wait for a token are told that the proxy is stopping.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Every family shows from the first scrape, at zero.
+    fn show_families(&self) {
+        let metrics = &self.metrics;
+        for code in Code::ALL {
+            metrics.errors_total.with_label_values(&[code.name()]);
+        }
+        for tenant in self.router.tenants() {
+            let name = tenant.name();
+            metrics.tenant_ready.with_label_values(&[name]);
+            metrics
+                .token_request_duration_seconds
+                .with_label_values(&[name]);
+            metrics
+                .request_duration_seconds
+                .with_label_values(&[name, "rest"]);
+            metrics
+                .upstream_duration_seconds
+                .with_label_values(&[name, "rest"]);
+            metrics.throttled_total.with_label_values(&[name, "rest"]);
+            for outcome in ["accepted", "refused", "failed"] {
+                metrics
+                    .replays_total
+                    .with_label_values(&[name, "rest", outcome]);
+            }
+            metrics
+                .refusals_total
+                .with_label_values(&[name, "rest", "replayed"]);
+            for account in tenant.known() {
+                let label = account.token.labels().account.as_str();
+                metrics.token_requests_total.with_label_values(&[
+                    name,
+                    label,
+                    "client_credentials",
+                    "ok",
+                ]);
+                metrics
+                    .token_expiry_timestamp_seconds
+                    .with_label_values(&[name, label]);
+                metrics.requests_total.with_label_values(&[
+                    name,
+                    label,
+                    "rest",
+                    "other",
+                    "anonymous",
+                    "GET",
+                    "200",
+                ]);
+            }
+        }
+    }
+}
+
+fn trust(tenant: &TenantSettings, system: &mut Option<Trust>) -> Result<Trust, SetupError> {
+    let failed = |source| SetupError::Trust {
+        tenant: tenant.name.clone(),
+        source,
+    };
+    let base = match system {
+        Some(base) => base,
+        None => system.insert(Trust::system().map_err(failed)?),
+    };
+    base.extended(&tenant.extra_roots).map_err(failed)
+}
