@@ -6,5 +6,6 @@ pub mod server;
 pub mod token;
 pub mod upstream;
 pub mod admin;
+pub mod sandbox;
 pub mod secret;
 pub mod telemetry;
