@@ -12,3 +12,4 @@ pub mod telemetry;
 pub mod token;
 pub mod upstream;
 pub mod watch;
+pub mod sandbox;

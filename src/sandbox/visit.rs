@@ -1,0 +1,296 @@
+//! The way of one request on a TLS face: journal, strictness, script, and then the face itself.
+//!
+//! What a face says is the face's business; nothing here reads a token's meaning or a path.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{HeaderValue, Request, Version};
+use hyper::body::{Body, Incoming};
+use serde_json::Value;
+
+use super::answer::{self, Answer};
+use super::face::Face;
+use super::intake::{self, Content, Reading};
+use super::journal::Arrival;
+use super::ledger::Bearer;
+use super::listen::Connection;
+use super::payload::Payload;
+use super::script::Script;
+use super::shared::Shared;
+use super::switches::{ErrorShape, Switches, WrongHost};
+use super::wire::Head;
+use super::{auth, digest, rest, soap, strict};
+
+/// Bytes of a body that the routes get to see; a longer one is answered 413.
+pub(super) const BODY_MAX: usize = 16 * 1024 * 1024;
+
+/// One request, on its way.
+pub(super) struct Visit {
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) switches: Arc<Switches>,
+    pub(super) parts: Parts,
+    pub(super) head: Arc<Head>,
+    pub(super) bearer: Option<Bearer>,
+    sequence: u64,
+    body: Option<Incoming>,
+    reset_after: Option<u64>,
+}
+
+/// Answers one request.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let (parts, body) = request.into_parts();
+    let head = connection.tap.head(&parts);
+    let bodiless = body.is_end_stream();
+    if bodiless {
+        connection.tap.expect_head();
+    }
+    let bearer = shared.bearer(&head);
+    let mut faults = strict::faults(&head);
+    let host_fault = strict::host_fault(&head, connection.face, |host| {
+        shared.is_host(connection.face, host)
+    });
+    let (faulty, misdirected) = (!faults.is_empty(), host_fault.is_some());
+    faults.extend(host_fault);
+    let sequence = shared.journal.arrive(Arrival {
+        faults: faults.clone(),
+        account: bearer.as_ref().map(|bearer| bearer.account),
+        token_valid: bearer.as_ref().is_some_and(|bearer| bearer.alive),
+        bodiless,
+        ..arrival(&connection, &parts, &head)
+    });
+    let switches = shared.switches();
+    let mut visit = Visit {
+        shared,
+        connection,
+        switches,
+        parts,
+        head: Arc::new(head),
+        bearer,
+        sequence,
+        body: Some(body),
+        reset_after: None,
+    };
+    let answer = if faulty {
+        visit.drain().await;
+        answer::vendor(400, &format!("Refused: {}.", faults.join("; ")), 10_000)
+    } else if misdirected && visit.switches.wrong_host != WrongHost::Serve {
+        visit.drain().await;
+        let status = if visit.switches.wrong_host == WrongHost::NotFound {
+            404
+        } else {
+            421
+        };
+        answer::vendor(status, &faults.join("; "), 0)
+    } else {
+        Box::pin(visit.answer()).await
+    };
+    visit
+        .shared
+        .journal
+        .answered(sequence, answer.status().as_u16());
+    Ok(answer)
+}
+
+/// What the journal is told of a head before anything is made of it.
+fn arrival(connection: &Connection, parts: &Parts, head: &Head) -> Arrival {
+    Arrival {
+        face: connection.face,
+        connection: connection.id,
+        server_name: connection.server_name.clone(),
+        method: parts.method.to_string(),
+        target: head.target.clone(),
+        version: if parts.version == Version::HTTP_10 {
+            "HTTP/1.0"
+        } else {
+            "HTTP/1.1"
+        },
+        headers: head.headers.clone(),
+        faults: Vec::new(),
+        account: None,
+        token_valid: false,
+        bodiless: false,
+    }
+}
+
+impl Visit {
+    pub(super) fn face(&self) -> Face {
+        self.connection.face
+    }
+
+    /// The body up to [`BODY_MAX`], read to its end.
+    pub(super) async fn content(&mut self) -> Content {
+        self.read(BODY_MAX).await
+    }
+
+    /// Reads the body to its end and keeps none of it.
+    pub(super) async fn drain(&mut self) -> Content {
+        self.read(0).await
+    }
+
+    /// Reads the body on while the answer goes out already.
+    pub(super) fn drain_beside(&mut self) {
+        if let Some(body) = self.body.take() {
+            let (shared, connection) = (Arc::clone(&self.shared), Arc::clone(&self.connection));
+            let reading = Reading {
+                keep_max: 0,
+                reset_after: self.reset_after,
+            };
+            tokio::spawn(intake::read(
+                shared,
+                connection,
+                self.sequence,
+                body,
+                reading,
+            ));
+        }
+    }
+
+    /// Leaves the body unread; the connection closes after the answer.
+    pub(super) fn leave_body(&mut self) {
+        self.body = None;
+    }
+
+    async fn read(&mut self, keep_max: usize) -> Content {
+        let Some(body) = self.body.take() else {
+            return Content::none();
+        };
+        let (shared, connection) = (Arc::clone(&self.shared), Arc::clone(&self.connection));
+        let reading = Reading {
+            keep_max,
+            reset_after: self.reset_after,
+        };
+        intake::read(shared, connection, self.sequence, body, reading).await
+    }
+
+    async fn answer(&mut self) -> Answer {
+        if self.face() == Face::Auth && auth::is_token_path(self.parts.uri.path()) {
+            self.shared.count_token_request();
+        }
+        let method = self.parts.method.as_str();
+        let script = self
+            .shared
+            .take_script(self.face(), method, &self.head.target);
+        let answer = match script {
+            None => self.face_answer().await,
+            Some(script) => self.play(script).await,
+        };
+        self.compressed(answer)
+    }
+
+    async fn face_answer(&mut self) -> Answer {
+        match self.face() {
+            Face::Auth => auth::answer(self).await,
+            Face::Rest => rest::answer(self).await,
+            Face::Soap => soap::answer(self).await,
+        }
+    }
+
+    async fn play(&mut self, script: Script) -> Answer {
+        self.reset_after = script.reset_after_request_bytes;
+        if script.reset_after_request_bytes == Some(0) {
+            return self.reset().await;
+        }
+        let instead = script.reset && script.truncate_after.is_none();
+        if script.early && script.answers() {
+            self.drain_beside();
+        } else if script.answers() || instead {
+            self.drain().await;
+        }
+        if script.delay_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(script.delay_ms)).await;
+        }
+        if instead {
+            return self.reset().await;
+        }
+        let mut answer = if script.answers() {
+            self.scripted(&script)
+        } else {
+            self.face_answer().await
+        };
+        if let Some(seconds) = script.retry_after {
+            answer::set_header(&mut answer, "retry-after", &seconds.to_string());
+        }
+        for (name, value) in &script.headers {
+            answer::set_header(&mut answer, name, value);
+        }
+        match script.truncate_after {
+            Some(bytes_max) => self.truncated(answer, bytes_max, script.reset),
+            None => answer,
+        }
+    }
+
+    /// Resets the connection; nothing is answered.
+    async fn reset(&self) -> Answer {
+        self.connection.lever.reset();
+        std::future::pending().await
+    }
+
+    fn scripted(&self, script: &Script) -> Answer {
+        let status = script.status.unwrap_or(200);
+        match &script.body {
+            Some(Value::String(text)) => {
+                let json = text.starts_with(['{', '[']);
+                let content_type = if json {
+                    "application/json"
+                } else {
+                    "text/plain"
+                };
+                answer::whole(status, content_type, text.clone())
+            }
+            Some(body) => answer::json(status, body),
+            None if self.face() == Face::Soap && script.error_shape.is_none() => {
+                soap::error(status)
+            }
+            None => {
+                let usual = match self.face() {
+                    Face::Auth => self.switches.token_errors,
+                    Face::Rest | Face::Soap => ErrorShape::Vendor,
+                };
+                let shape = script.error_shape.unwrap_or(usual);
+                answer::error(status, shape, script.retry_after)
+            }
+        }
+    }
+
+    /// The answer with its true length, but only a part of the body.
+    fn truncated(&self, answer: Answer, bytes_max: u64, reset: bool) -> Answer {
+        let (mut parts, payload) = answer.into_parts();
+        if let Some(length) = payload.length() {
+            parts
+                .headers
+                .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let lever = reset.then(|| Arc::clone(&self.connection.lever));
+        Answer::from_parts(parts, payload.broken_after(bytes_max, lever))
+    }
+
+    fn compressed(&self, mut answer: Answer) -> Answer {
+        let accepted = self.parts.headers.get_all(ACCEPT_ENCODING).iter();
+        let accepts = accepted
+            .into_iter()
+            .any(|value| value.as_bytes().windows(4).any(|w| w == b"gzip"));
+        if self.switches.gzip
+            && accepts
+            && self.face() == Face::Rest
+            && !answer.headers().contains_key(CONTENT_ENCODING)
+            && let Payload::Whole(body) = answer.body()
+            && !body.is_empty()
+        {
+            let body = digest::gzip(body);
+            *answer.body_mut() = Payload::Whole(body.into());
+            answer
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        answer
+    }
+}
