@@ -15,3 +15,4 @@ pub mod metrics;
 pub mod secret;
 pub mod telemetry;
 pub mod watch;
+pub mod sandbox;

@@ -2,7 +2,8 @@
 //!
 //! A route sees the token's account and scopes, never the token.
 
-use http::Method;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
 use serde_json::Value;
 
 use super::answer::{self, Answer};
@@ -22,6 +23,7 @@ pub(super) struct Call<'a> {
     pub(super) query: Vec<(String, String)>,
     pub(super) bearer: &'a Bearer,
     pub(super) content: &'a Content,
+    content_type: &'a [u8],
 }
 
 /// Answers one request.
@@ -35,6 +37,9 @@ pub(super) async fn answer(visit: &mut Visit) -> Answer {
         return Box::pin(plumbing::answer(visit, &bearer, rest)).await;
     }
     let content = visit.content().await;
+    if !content.complete {
+        return answer::vendor(400, "The body broke off.", 10_000);
+    }
     if !content.whole() {
         return answer::vendor(413, "The body is longer than this tenant reads.", 10_000);
     }
@@ -45,6 +50,11 @@ pub(super) async fn answer(visit: &mut Visit) -> Answer {
         query: query(visit.parts.uri.query()),
         bearer: &bearer,
         content: &content,
+        content_type: visit
+            .parts
+            .headers
+            .get(CONTENT_TYPE)
+            .map_or(&[], HeaderValue::as_bytes),
     };
     let segments: Vec<String> = path.split('/').map(percent_decoded).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -116,8 +126,13 @@ impl Call<'_> {
         })
     }
 
-    /// The body as JSON, or the answer to one that is none.
+    /// The body as JSON, or the answer to one that is none, or does not say that it is.
     pub(super) fn json(&self) -> Result<Value, Box<Answer>> {
+        let media_type = self.content_type.split(|byte| *byte == b';').next();
+        let media_type = media_type.unwrap_or_default().trim_ascii();
+        if !media_type.eq_ignore_ascii_case(b"application/json") {
+            return Err(Box::new(answer::vendor(415, "Unsupported Media Type", 0)));
+        }
         serde_json::from_slice(&self.content.kept).map_err(|error| {
             Box::new(answer::invalid(
                 10_001,
