@@ -15,4 +15,3 @@ pub mod metrics;
 pub mod secret;
 pub mod telemetry;
 pub mod watch;
-pub mod sandbox;
