@@ -12,4 +12,9 @@
 )]
 
 mod harness;
+
+mod door;
+mod selection;
 mod smoke;
+mod tidy;
+mod watching;

@@ -1,0 +1,223 @@
+//! Admin listener, metrics and the proxy's own errors.
+
+use std::time::Duration;
+
+use http::Request;
+
+use sfmc_auth_proxy::sandbox::Face;
+
+use crate::harness::{Client, Stage, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ready_after_a_token_and_never_unready_for_the_tenants_sake() {
+    let stage = Stage::with(
+        |settings| settings.lifetime = Duration::from_secs(1),
+        |_resolved| {},
+    )
+    .await;
+    until("ready", async || stage.admin("/readyz").await.status == 200).await;
+    assert_eq!(stage.admin("/startupz").await.status, 200);
+    stage.tenant.set_face_down(Face::Auth, true);
+    until("no token any more", async || {
+        stage.get("/sandbox/echo").await.status == 503
+    })
+    .await;
+    assert_eq!(stage.admin("/readyz").await.status, 200, "a latch");
+    assert_eq!(stage.admin("/livez").await.status, 200);
+    let verbose = stage.admin("/readyz?verbose").await.text();
+    assert!(
+        verbose.contains("tenant acme: has had a token"),
+        "{verbose}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_started_but_not_ready_and_ready_by_itself_later() {
+    let stage = Stage::with(
+        |_settings| {},
+        |resolved| {
+            resolved.proxy.tenants[0].endpoint.client_secret =
+                sfmc_auth_proxy::secret::Secret::new("wrong");
+        },
+    )
+    .await;
+    until("tried", async || {
+        stage.admin("/startupz").await.status == 200
+    })
+    .await;
+    let answer = stage.admin("/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(stage.admin("/healthz").await.status, 200);
+    let refused = stage.get("/sandbox/echo").await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (502, "token_rejected")
+    );
+    assert!(
+        refused.text().contains("invalid_client"),
+        "{}",
+        refused.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_admin_listener_is_for_nobodys_web_page() {
+    let stage = Stage::new().await;
+    let mut client = Client::connect(stage.proxy.admin()).await;
+    let mut call = async |headers: &[(&str, &str)]| {
+        let mut request = Request::get("/metrics");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client
+            .send(request.body(Vec::new()).unwrap())
+            .await
+            .status
+            .as_u16()
+    };
+    assert_eq!(call(&[("host", "evil.example")]).await, 421);
+    assert_eq!(
+        call(&[("host", "10.1.2.3:7363")]).await,
+        200,
+        "an address is nobody's to rebind"
+    );
+    assert_eq!(call(&[("origin", "https://evil.example")]).await, 403);
+    assert_eq!(call(&[("sec-fetch-site", "cross-site")]).await, 403);
+    assert_eq!(stage.admin("/nothing").await.status, 404);
+    let mut client = Client::connect(stage.proxy.admin()).await;
+    assert_eq!(client.post("/livez", "").await.status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_family_shows_from_the_first_scrape() {
+    let stage = Stage::new().await;
+    let text = stage.admin("/metrics").await.text();
+    for family in [
+        "requests_total",
+        "request_duration_seconds",
+        "upstream_duration_seconds",
+        "requests_in_flight",
+        "replays_total",
+        "refusals_total",
+        "token_requests_total",
+        "token_request_duration_seconds",
+        "token_expiry_timestamp_seconds",
+        "throttled_total",
+        "errors_total",
+        "buffered_bytes",
+        "connections",
+        "config_last_reload_successful",
+        "config_last_reload_success_timestamp_seconds",
+        "tenant_ready",
+        "build_info",
+    ] {
+        assert!(
+            text.contains(&format!("# TYPE sfmc_auth_proxy_{family} ")),
+            "{family} is missing"
+        );
+    }
+    assert!(text.contains("process_resident_memory_bytes"));
+    assert!(text.contains("sfmc_auth_proxy_errors_total{reason=\"token_unavailable\"} 0"));
+    assert!(text.contains(&format!(
+        "sfmc_auth_proxy_build_info{{version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    )));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_counted_by_what_the_caller_got_and_no_path_becomes_a_label() {
+    let stage = Stage::new().await;
+    let mut client = stage.client().await;
+    client
+        .get("/asset/v1/content/assets?name=canary-in-the-query")
+        .await;
+    client.get("/@acme:emea/asset/v1/content/assets").await;
+    client.get("/canary-in-the-path/1").await;
+    client.get("/@nobody/x").await;
+    drop(client);
+    let requests = "sfmc_auth_proxy_requests_total";
+    let series = |account: &str, operation: &str, code: u16| {
+        format!(
+            "{requests}{{account=\"{account}\",api=\"rest\",client=\"anonymous\",code=\"{code}\",method=\"GET\",operation=\"{operation}\",tenant=\"acme\"}}"
+        )
+    };
+    let (default, emea, other) = (
+        series("default", "asset", 200),
+        series("emea", "asset", 200),
+        series("default", "other", 404),
+    );
+    until("counted", async || stage.metric(&other).await == 1.0).await;
+    assert_eq!(stage.metric(&default).await, 1.0);
+    assert_eq!(stage.metric(&emea).await, 1.0);
+    assert_eq!(
+        stage
+            .metric("sfmc_auth_proxy_errors_total{reason=\"unknown_tenant\"}")
+            .await,
+        1.0
+    );
+    assert!(!stage.admin("/metrics").await.text().contains("canary"));
+    until("none in flight", async || {
+        stage.metric("sfmc_auth_proxy_requests_in_flight").await == 0.0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_errors_say_what_happened_and_what_to_do() {
+    let stage = Stage::new().await;
+    let request = Request::get("/@nobody/x")
+        .header("x-request-id", "caller-7")
+        .body(Vec::new())
+        .unwrap();
+    let answer = stage.send(request).await;
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(answer.header("x-request-id"), "caller-7");
+    assert!(!answer.header("date").is_empty());
+    let problem = answer.json();
+    assert_eq!(problem["code"], "unknown_tenant");
+    assert_eq!(problem["status"], 404);
+    assert_eq!(problem["request_id"], "caller-7");
+    assert_eq!(problem["errorcode"], 0);
+    assert_eq!(problem["message"], problem["detail"]);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("acme"),
+        "{problem}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tenants_errors_pass_unchanged_with_advice() {
+    let stage = Stage::new().await;
+    for (status, word) in [
+        (400, "invalid"),
+        (403, "scope"),
+        (404, "route"),
+        (429, "rate limit"),
+    ] {
+        let answer = stage.get(&format!("/sandbox/status/{status}")).await;
+        assert_eq!(answer.status.as_u16(), status);
+        let said = answer.header("proxy-status");
+        assert!(
+            said.starts_with(&format!(
+                "sfmc-auth-proxy; received-status={status}; details=\""
+            )),
+            "{said}"
+        );
+        assert!(said.contains(word), "{said}");
+        assert_ne!(answer.header("content-type"), "application/problem+json");
+    }
+    assert!(
+        stage
+            .get("/sandbox/status/500")
+            .await
+            .headers
+            .get("proxy-status")
+            .is_none()
+    );
+    assert_eq!(
+        stage
+            .metric("sfmc_auth_proxy_throttled_total{api=\"rest\",tenant=\"acme\"}")
+            .await,
+        1.0
+    );
+}
