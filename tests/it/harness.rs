@@ -113,6 +113,8 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             format: None,
             level: tracing::Level::INFO,
         },
+        file: None,
+        warnings: Vec::new(),
     }
 }
 
