@@ -208,7 +208,13 @@ fn resolved(
             resolved.warnings = faults.warnings;
             Ok(resolved)
         }
-        _ => Err(faults),
+        _ => {
+            if faults.faults.is_empty() {
+                let what = "the configuration does not make a whole";
+                faults.add(None, "", what, "compare it with the sample");
+            }
+            Err(faults)
+        }
     }
 }
 

@@ -140,7 +140,7 @@ impl Walk<'_> {
 
     fn leaf(&mut self, path: KeyPath, key: &'static Key, origin: Origin, value: &DeValue<'_>) {
         if matches!(&origin, Origin::File { line, .. } if self.broken.contains(line)) {
-            self.values.spoil(path);
+            self.values.spoil(path, origin);
             return;
         }
         if key.served == Served::Later {
@@ -150,7 +150,7 @@ impl Walk<'_> {
         }
         match self.raw(&path, &origin, value) {
             Some(raw) => self.values.accept(path, key, raw, origin, self.faults),
-            None => self.values.spoil(path),
+            None => self.values.spoil(path, origin),
         }
     }
 

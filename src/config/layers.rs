@@ -26,7 +26,7 @@ pub(super) struct Values {
     given: BTreeMap<KeyPath, Given>,
     tables: BTreeMap<KeyPath, Origin>,
     /// Given, but of no use: a fault says why, or only the syntax was to be checked.
-    spoiled: BTreeSet<KeyPath>,
+    spoiled: BTreeMap<KeyPath, Origin>,
     /// The file could not be read as TOML, so that a key which seems to be missing may be there.
     pub(super) is_partial: bool,
 }
@@ -43,30 +43,34 @@ impl Values {
 
     /// Whether a key was given, though it may be of no use.
     pub(super) fn is_given(&self, path: &KeyPath) -> bool {
-        self.given.contains_key(path) || self.spoiled.contains(path)
+        self.given.contains_key(path) || self.spoiled.contains_key(path)
     }
 
     pub(super) fn is_spoiled(&self, path: &KeyPath) -> bool {
-        self.spoiled.contains(path)
+        self.spoiled.contains_key(path)
     }
 
-    pub(super) fn spoil(&mut self, path: KeyPath) {
-        self.spoiled.insert(path);
+    pub(super) fn spoil(&mut self, path: KeyPath, origin: Origin) {
+        self.spoiled.insert(path, origin);
+    }
+
+    /// Where a key was given, of use or not; where a table begins.
+    pub(super) fn origin(&self, path: &KeyPath) -> Option<&Origin> {
+        let given = self.given.get(path).map(|given| &given.origin);
+        given
+            .or_else(|| self.spoiled.get(path))
+            .or_else(|| self.tables.get(path))
     }
 
     pub(super) fn note_table(&mut self, path: KeyPath, origin: Origin) {
         self.tables.insert(path, origin);
     }
 
-    pub(super) fn table_origin(&self, path: &KeyPath) -> Option<&Origin> {
-        self.tables.get(path)
-    }
-
     fn below(&self, parent: &KeyPath) -> BTreeSet<&Step> {
         let given = self.given.keys();
         given
             .chain(self.tables.keys())
-            .chain(&self.spoiled)
+            .chain(self.spoiled.keys())
             .filter_map(|path| path.below(parent))
             .collect()
     }
@@ -98,19 +102,24 @@ impl Values {
         origin: Origin,
         faults: &mut Faults,
     ) {
-        match Value::read(key.kind, raw, &origin) {
-            Ok(value) => match refusal(&path, key, &value) {
-                None => {
-                    self.given.insert(path, Given { value, origin });
-                }
-                Some((what, instead)) => {
-                    faults.add(Some(origin), &path, what, instead);
-                    self.spoiled.insert(path);
-                }
-            },
-            Err(complaint) => {
-                faults.add(Some(origin), &path, complaint.what, complaint.instead);
-                self.spoiled.insert(path);
+        let read = Value::read(key.kind, raw, &origin).map_err(|complaint| {
+            let instead = match (key.kind, key.served) {
+                (Kind::Choice(_), Served::Only(only)) => format!("write {only:?}"),
+                _ => complaint.instead,
+            };
+            (complaint.what, instead)
+        });
+        let served = read.and_then(|value| match refusal(&path, key, &value) {
+            None => Ok(value),
+            Some(refusal) => Err(refusal),
+        });
+        match served {
+            Ok(value) => {
+                self.given.insert(path, Given { value, origin });
+            }
+            Err((what, instead)) => {
+                faults.add(Some(origin.clone()), &path, what, instead);
+                self.spoiled.insert(path, origin);
             }
         }
     }
@@ -140,9 +149,13 @@ impl Values {
             } else if is_service_name(name) {
                 services.push(name.as_str());
             } else {
-                let near = suggest::nearest(name, ours.keys().map(String::as_str));
-                let advice =
-                    near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                // The common prefix would make everything look near.
+                let bare = |name: &str| name.replacen(ENVIRONMENT_PREFIX, "", 1);
+                let known: Vec<String> = ours.keys().map(|name| bare(name)).collect();
+                let near = suggest::nearest(&bare(name), known.iter().map(String::as_str));
+                let advice = near.map_or_else(String::new, |near| {
+                    format!("; did you mean {ENVIRONMENT_PREFIX}{near}?")
+                });
                 faults.warn(format!(
                     "the variable {name} is not known and is ignored{advice}"
                 ));

@@ -79,9 +79,11 @@ fn section(text: &mut String, table: &str, doc: &str) {
             key.leaf()
         };
         let _written = write!(text, "- **`{name}`**: {}. {}", kind(key.kind), key.doc);
-        if key.default.is_some() {
-            let _written = write!(text, " Default: `{}`.", default(key));
-        }
+        let _written = match (key.served, key.default) {
+            (Served::Only(_), _) => write!(text, " In this version only `{}`.", default(key)),
+            (_, Some(_)) => write!(text, " Default: `{}`.", default(key)),
+            (_, None) => Ok(()),
+        };
         if let Some(variable) = key.environment_name() {
             let _written = write!(text, " `{variable}`");
         }

@@ -178,7 +178,7 @@ impl<'a> Review<'a> {
     }
 
     fn origin(&self, path: &KeyPath) -> Option<Origin> {
-        self.values.get(path).map(|given| given.origin.clone())
+        self.values.origin(path).cloned()
     }
 
     /// Whether a key stands at its default.
@@ -207,7 +207,7 @@ impl<'a> Review<'a> {
         if self.values.is_partial || self.values.is_given(&path) {
             return;
         }
-        let origin = self.values.table_origin(table).cloned();
+        let origin = self.origin(table);
         let variable = match &origin {
             Some(Origin::Environment(_)) => shorthand::variable_for(leaf),
             _ => None,

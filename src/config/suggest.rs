@@ -17,7 +17,7 @@ fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option
     candidates
         .into_iter()
         .map(|candidate| {
-            let plain = candidate.replace('-', "_");
+            let plain = candidate.to_lowercase().replace('-', "_");
             (strsim::damerau_levenshtein(&word, &plain), candidate)
         })
         .filter(|(distance, _)| *distance <= distance_max)

@@ -153,7 +153,7 @@ impl Value {
             }
             Self::Flag(flag) => flag.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Duration(duration) => humantime::format_duration(*duration).to_string(),
+            Self::Duration(duration) => duration_text(*duration),
         }
     }
 }
@@ -181,7 +181,7 @@ fn text(kind: Kind, raw: Raw) -> Result<Value, Complaint> {
         Kind::Choice(words) if !words.contains(&text.as_str()) => {
             let known: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
             complain(
-                format!("{} is not known here", shown(&text)),
+                format!("{} is not one of the words for it", shown(&text)),
                 format!("write {}", known.join(" or ")),
             )
         }
@@ -218,7 +218,7 @@ fn wrong_type(kind: Kind, raw: &Raw) -> Result<Value, Complaint> {
             "true or false",
             "write true or false, without quotes".to_owned(),
         ),
-        Kind::Count { .. } => ("a number", "write digits, without quotes".to_owned()),
+        Kind::Count { .. } => ("a whole number", "write digits, without quotes".to_owned()),
         Kind::Duration { .. } => match raw {
             Raw::Number(number) if *number >= 0 => (
                 "a duration",
@@ -369,6 +369,15 @@ fn size(text: &str, min: u64, max: u64) -> Result<Value, Complaint> {
                 size_text(max)
             ),
         ),
+    }
+}
+
+/// In seconds, as the sample has them, or exact.
+fn duration_text(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        humantime::format_duration(duration).to_string()
     }
 }
 

@@ -153,7 +153,11 @@ fn selection(
         .find(|tenant| Some(tenant.name.as_str()) == named.or(default_tenant));
     match (named, account, tenant) {
         (Some(name), _, None) => tenant::unknown(review, &tenant_path, name, tenants),
-        (None, Some(_), None) if tenants.len() > 1 && !review.values.is_given(&tenant_path) => {
+        (None, Some(_), None)
+            if tenants.len() > 1
+                && !review.values.is_given(&tenant_path)
+                && !review.values.is_given(&KeyPath::of("default_tenant")) =>
+        {
             let what = "selects an account, but of which tenant is not said";
             let instead = "add tenant = \"NAME\" to this listener, or set default_tenant";
             review.fault(&account_path, what, instead);

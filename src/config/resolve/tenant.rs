@@ -19,7 +19,8 @@ pub(super) struct Tenant {
     /// Named accounts; without a member id where that is wrong.
     pub(super) accounts: BTreeMap<String, Option<Mid>>,
     default_account: Option<Mid>,
-    allow_any_account: bool,
+    /// Callers may select any member id, or it could not be made out which.
+    admits_any: bool,
     /// Everything; `None` if a part is wrong or was not to be read.
     pub(super) settings: Option<TenantSettings>,
 }
@@ -27,7 +28,7 @@ pub(super) struct Tenant {
 impl Tenant {
     /// Whether calls may select this member id.
     pub(super) fn admits(&self, mid: Mid) -> bool {
-        self.allow_any_account
+        self.admits_any
             || self.default_account == Some(mid)
             || self.accounts.values().any(|named| *named == Some(mid))
     }
@@ -134,15 +135,18 @@ fn check_name(review: &mut Review<'_>, table: &KeyPath, name: &str, all: &[Strin
         };
         ("a name is made of a-z, 0-9 and -".to_owned(), instead)
     };
-    let origin = review.values.table_origin(&path).cloned();
-    let origin = origin.or_else(|| review.origin(&path));
-    review.faults.add(origin, &path, what, instead);
+    review.fault(&path, what, instead);
 }
 
 fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
     let accounts = accounts(review, table);
     let default_account = review.number_at(&table.child("account_id"));
     let allow_any_account = review.flag_at(&table.child("allow_any_account"));
+    let spoiled = |leaf: &str| review.values.is_spoiled(&table.child(leaf));
+    let admits_any = allow_any_account
+        || spoiled("allow_any_account")
+        || spoiled("account_id")
+        || accounts.values().any(Option::is_none);
     let endpoint = endpoint(review, table);
     let roots = files::certificates(review, &table.child("ca_file"));
     let named: Option<BTreeMap<String, Mid>> = accounts
@@ -164,7 +168,7 @@ fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
         name: name.to_owned(),
         accounts,
         default_account,
-        allow_any_account,
+        admits_any,
         settings,
     }
 }

@@ -136,8 +136,10 @@ fn base_url(text: &str) -> Result<(Uri, String), Complaint> {
         let instead = "leave out what stands from the first ? or # on";
         return complain(format!("{} has a query or fragment", shown(text)), instead);
     }
-    let port = uri.port().map(|port| port.as_str().to_owned());
-    if authority.host().is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+    let after_host = authority.as_str().strip_prefix(authority.host());
+    let has_port = after_host.is_some_and(|port| port.starts_with(':'));
+    let usable_port = authority.port_u16().is_some_and(|port| port > 0);
+    if authority.host().is_empty() || (has_port && !usable_port) {
         return complain(
             format!("{} has no usable host and port", shown(text)),
             example,
