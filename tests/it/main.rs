@@ -12,8 +12,12 @@
 )]
 
 mod harness;
+mod process;
 
+mod canary;
+mod commands;
 mod door;
+mod logs;
 mod selection;
 mod smoke;
 mod tidy;
