@@ -17,6 +17,7 @@ mod process;
 mod canary;
 mod commands;
 mod door;
+mod held;
 mod logs;
 mod selection;
 mod smoke;
