@@ -1,13 +1,11 @@
 //! The command line: what was typed, what it means, and one command that does it. Results go to stdout, all else to
 //! stderr. What is served, and how, is not known here.
 
-pub mod sandbox;
-
 mod check;
 mod healthcheck;
 mod print_config;
 mod run;
-mod stage;
+mod sandbox;
 
 #[cfg(test)]
 mod tests;
@@ -79,7 +77,7 @@ enum Command {
     /// Ask a running proxy for its readiness: exits with 0 or 1
     Healthcheck(healthcheck::Arguments),
     /// Start a simulated Marketing Cloud tenant with the proxy in front of it, and play a demonstration
-    Sandbox(stage::Arguments),
+    Sandbox(sandbox::Arguments),
     #[command(flatten)]
     Later(Later),
 }
@@ -180,7 +178,7 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
             }
         }
         Command::Sandbox(arguments) => match sources(common, Overrides::default(), err) {
-            Ok(sources) => stage::sandbox(&sources, &arguments, out, err),
+            Ok(sources) => sandbox::sandbox(&sources, &arguments, out, err),
             Err(status) => status.into(),
         },
         Command::Later(later) => {

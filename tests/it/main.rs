@@ -12,8 +12,13 @@
 )]
 
 mod harness;
+mod process;
 
+mod canary;
+mod commands;
 mod door;
+mod held;
+mod logs;
 mod selection;
 mod smoke;
 mod tidy;

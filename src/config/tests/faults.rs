@@ -112,7 +112,7 @@ fn a_key_twice_is_a_fault() {
 }
 
 #[test]
-fn values_of_another_kind() {
+fn durations_and_sizes() {
     check(
         "[timeouts]\nconnect = 10",
         &["2: timeouts.connect: is a number, not a duration; write \"10s\" if these are seconds"],
@@ -161,6 +161,10 @@ fn values_of_another_kind() {
             "2: limits.max_replay_size: \"99999999999GiB\" is out of bounds; write a size from \"0B\" to \"1GiB\"",
         ],
     );
+}
+
+#[test]
+fn numbers_lists_flags_and_words() {
     check(
         "[limits]\nmax_headers = 0",
         &["2: limits.max_headers: 0 is out of bounds; write a number from 1 to 4096"],
