@@ -84,7 +84,6 @@ enum Command {
 
 /// Commands that are known by name, so that whoever has read of one is told what is the matter.
 #[derive(Debug, Subcommand)]
-#[command(disable_help_flag = true)]
 enum Later {
     #[command(hide = true, disable_help_flag = true)]
     Doctor(Anything),

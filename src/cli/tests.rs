@@ -38,6 +38,31 @@ fn the_arguments_are_sound() {
 }
 
 #[test]
+fn help_and_version_are_no_errors() {
+    for typed in [
+        &["--help"][..],
+        &["--version"],
+        &["run", "--help"],
+        &["check", "--help"],
+        &["print-config", "--help"],
+        &["healthcheck", "--help"],
+        &["sandbox", "--help"],
+    ] {
+        let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
+        assert_eq!(asked.unwrap_err().exit_code(), 0, "{typed:?}");
+    }
+    for typed in [
+        &[][..],
+        &["nonsense"],
+        &["run", "--nonsense"],
+        &["check", "x"],
+    ] {
+        let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
+        assert_eq!(asked.unwrap_err().exit_code(), 2, "{typed:?}");
+    }
+}
+
+#[test]
 fn every_flag_is_a_key_of_the_file() {
     let typed = [
         "sfmc-auth-proxy",

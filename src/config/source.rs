@@ -60,7 +60,7 @@ impl Sources {
         (!value.is_empty()).then_some(value.as_str())
     }
 
-    /// Reads the file to use. `Err` has been noted as a fault.
+    /// The file to use. `None` if there is none, or if it cannot be read, which is noted as a fault.
     pub(super) fn document(&self, faults: &mut Faults) -> Option<Document> {
         if let Some(file) = &self.file {
             return self.read(file, Some(Origin::Flag("--config")), faults);
