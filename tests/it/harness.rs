@@ -292,15 +292,6 @@ impl Answer {
     }
 }
 
-/// A POST of so many bytes.
-pub fn post(target: &str, body: Vec<u8>) -> Request<Bytes> {
-    Request::builder()
-        .method(Method::POST)
-        .uri(target)
-        .body(Bytes::from(body))
-        .unwrap()
-}
-
 /// Waits until something holds, in small steps; fails when `PATIENCE` has passed.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -23,3 +23,4 @@ mod selection;
 mod smoke;
 mod tidy;
 mod watching;
+mod wire;
