@@ -12,7 +12,9 @@
 )]
 
 mod harness;
+mod hygiene;
 mod process;
+mod raw;
 
 mod canary;
 mod commands;
