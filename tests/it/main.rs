@@ -24,5 +24,6 @@ mod logs;
 mod selection;
 mod smoke;
 mod tidy;
+mod tokens;
 mod watching;
 mod wire;
