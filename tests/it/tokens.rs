@@ -29,7 +29,7 @@ fn token_calls(stage: &Stage) -> Vec<std::sync::Arc<Entry>> {
         .collect()
 }
 
-fn patch(value: Value) -> Map<String, Value> {
+fn patch(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
@@ -209,7 +209,7 @@ async fn an_answer_that_is_no_token_response_is_not_used() {
         json!({"soap_instance_url": null}),
         json!({"rest_instance_url": 7}),
     ] {
-        let stage = prepared(|tenant| tenant.set_token_answer(patch(answer.clone()))).await;
+        let stage = prepared(|tenant| tenant.set_token_answer(patch(&answer))).await;
         let got = stage.get(ECHO).await;
         assert!(
             matches!(
@@ -238,7 +238,7 @@ async fn an_answer_that_is_no_token_response_is_not_used() {
     }
     // As a string, some endpoints have it so.
     let stage =
-        prepared(|tenant| tenant.set_token_answer(patch(json!({"expires_in": "1080"})))).await;
+        prepared(|tenant| tenant.set_token_answer(patch(&json!({"expires_in": "1080"})))).await;
     assert_eq!(stage.get(ECHO).await.status, 200);
 }
 
@@ -269,7 +269,7 @@ async fn a_token_goes_to_no_host_but_its_tenants() {
             let subdomain = tenant_settings().subdomain;
             let url = url.replace("SUB", &subdomain);
             let stage =
-                prepared(|tenant| tenant.set_token_answer(patch(json!({ key: url })))).await;
+                prepared(|tenant| tenant.set_token_answer(patch(&json!({ key: url })))).await;
             let answer = stage.get(ECHO).await;
             assert_eq!(
                 (answer.status.as_u16(), answer.code().as_str()),
