@@ -328,9 +328,11 @@ async fn accounts_never_share_a_token_and_one_package_has_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_callers_hanging_up_fails_nobody() {
     let stage = std::sync::Arc::new(Stage::new().await);
+    // The mint at start-up is over; the delay is for the other account's.
+    assert_eq!(stage.get(ECHO).await.status, 200);
     stage
         .tenant
-        .script(Script::delay(Face::Auth, Duration::from_millis(700)));
+        .script(Script::delay(Face::Auth, Duration::from_secs(3)));
     let first = tokio::spawn({
         let stage = std::sync::Arc::clone(&stage);
         async move { stage.get("/@acme:emea/sandbox/echo").await }
@@ -399,7 +401,7 @@ async fn any_account_within_bounds_where_that_is_allowed() {
     let named = client.get("/@acme:emea/sandbox/echo").await;
     assert_eq!(named.status, 200, "configured ones take up no place");
     let text = stage.admin("/metrics").await.text();
-    assert!(!text.contains("700000000"), "ids are no labels");
+    assert!(!text.contains("=\"7000000"), "ids are no labels");
 
     let other = Stage::with(
         |_tenant| {},

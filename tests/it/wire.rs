@@ -512,7 +512,7 @@ async fn no_connection_is_502_and_says_that_nothing_was_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waits_have_ends() {
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(1);
     let stage = Stage::with(
         |_tenant| {},
         |resolved| {
@@ -534,7 +534,7 @@ async fn waits_have_ends() {
         "",
         "a connection without a request"
     );
-    let late = stage.get("/sandbox/slow?ms=3000").await;
+    let late = stage.get("/sandbox/slow?ms=9000").await;
     assert_eq!(
         (late.status.as_u16(), late.code().as_str()),
         (504, "upstream_timeout")
@@ -553,7 +553,7 @@ async fn waits_have_ends() {
         "{answer}"
     );
     let mut cut = connect(&stage).await;
-    cut.write_all(b"GET /sandbox/slow?then=3000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    cut.write_all(b"GET /sandbox/slow?then=9000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     let (answer, end) = rest(&mut cut).await;
