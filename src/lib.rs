@@ -4,6 +4,7 @@ pub mod app;
 pub mod config;
 pub mod proxy;
 pub mod server;
+pub mod soap;
 pub mod token;
 pub mod upstream;
 
