@@ -92,10 +92,11 @@ impl Sniffer {
         let Some(text) = self.unpacked.text() else {
             return;
         };
+        let mut pass = self.reader.over(text);
         self.verdict = loop {
-            match self.reader.next(text) {
+            match pass.next() {
                 Ok(Some(event)) => {
-                    if let Some(verdict) = self.walk.step(text, &self.reader, event) {
+                    if let Some(verdict) = self.walk.step(text, pass.reader(), event) {
                         break verdict;
                     }
                 }

@@ -21,10 +21,11 @@ pub fn relink(document: &[u8], our_soap_url: &str, our_xsd_url: &str) -> Vec<u8>
     let text = decoded.text.as_ref();
     let mut edits = Vec::new();
     let mut reader = Reader::new();
+    let mut pass = reader.over(text);
     loop {
-        match reader.next(text) {
+        match pass.next() {
             Ok(Some(Event::Start(start))) => {
-                edits.extend(edit(text, &reader, &start, our_soap_url, our_xsd_url));
+                edits.extend(edit(text, pass.reader(), &start, our_soap_url, our_xsd_url));
             }
             Ok(Some(_)) => {}
             Ok(None) => break,

@@ -2,7 +2,7 @@
 //!
 //! Strict because a document that we and the tenant could read differently must not pass: it refuses what is not well
 //! formed, every DOCTYPE and every entity of the document's own. Never builds a tree and never copies the document. Each
-//! step takes the input anew, so that the input may grow between steps.
+//! pass takes the input anew and goes on where the last one stopped, so that the input may grow in between.
 
 mod declaration;
 mod lexer;
@@ -16,7 +16,7 @@ pub use names::NAMESPACES_MAX;
 pub(crate) use names::Namespace;
 pub(crate) use text::{decode, escape, forbidden, is_space, trim};
 
-use lexer::{RawAttribute, Token};
+use lexer::{Lexer, RawAttribute, Token};
 use names::Scopes;
 
 use super::Malformed;
@@ -125,8 +125,21 @@ impl Reader {
         self.scopes.resolve(prefix)
     }
 
-    /// The next event; `None` at the end of a whole document.
-    pub(crate) fn next(&mut self, input: &[u8]) -> Result<Option<Event>, Stop> {
+    /// Goes on in this input, of which all that was read before is still the same.
+    pub(crate) fn over<'r, 'i>(&'r mut self, input: &'i [u8]) -> Pass<'r, 'i> {
+        let lexer = Lexer::new(input, self.position);
+        Pass {
+            reader: self,
+            lexer,
+            input,
+        }
+    }
+
+    fn next(
+        &mut self,
+        input: &[u8],
+        lexer: &mut Lexer<'_>,
+    ) -> Result<Option<Event>, Stop> {
         if let Some(mark) = self.leaving.take() {
             self.scopes.leave(mark);
         }
@@ -135,16 +148,15 @@ impl Reader {
             self.close();
             return Ok(Some(Event::End(Span::new(self.position, self.position))));
         }
-        if self.stage == Stage::Start {
-            if let Some(declaration) = declaration(input)? {
-                self.position = declaration.end;
-            }
-            self.stage = Stage::Prolog;
-        }
         if self.stage == Stage::Epilog && self.position >= input.len() {
             return Ok(None);
         }
-        match lexer::token(input, self.position, &mut self.raw)? {
+        let token = lexer.token(&mut self.raw)?;
+        let first = self.stage == Stage::Start;
+        if first {
+            self.stage = Stage::Prolog;
+        }
+        match token {
             Token::Start { name, span, empty } => {
                 let start = self.start(input, name, span, empty)?;
                 self.position = span.end;
@@ -168,6 +180,13 @@ impl Reader {
                 Ok(Some(Event::Section(content)))
             }
             Token::Aside { span } => {
+                self.position = span.end;
+                Ok(Some(Event::Other))
+            }
+            Token::Declaration { span } => {
+                if !first || declaration(input)?.is_none() {
+                    return Err(Stop::at(span.start, Malformed::Instruction));
+                }
                 self.position = span.end;
                 Ok(Some(Event::Other))
             }
@@ -291,6 +310,25 @@ impl Reader {
         self.scopes
             .resolve(prefix.of(input))
             .ok_or(Stop::at(prefix.start, Malformed::UndeclaredPrefix))
+    }
+}
+
+/// One reading of an input, from where the reader stands.
+pub(crate) struct Pass<'r, 'i> {
+    reader: &'r mut Reader,
+    lexer: Lexer<'i>,
+    input: &'i [u8],
+}
+
+impl Pass<'_, '_> {
+    /// The next event; `None` at the end of a whole document.
+    pub(crate) fn next(&mut self) -> Result<Option<Event>, Stop> {
+        self.reader.next(self.input, &mut self.lexer)
+    }
+
+    /// Where the reading stands.
+    pub(crate) fn reader(&self) -> &Reader {
+        self.reader
     }
 }
 

@@ -28,14 +28,15 @@ pub(super) fn scan(received: &Bytes, content: &Content<'_>) -> Result<Envelope, 
     };
     let mut walk = Walk::default();
     let mut reader = Reader::new();
+    let mut pass = reader.over(text);
     loop {
-        let event = match reader.next(text) {
+        let event = match pass.next() {
             Ok(Some(event)) => event,
             Ok(None) => break,
             Err(Stop::Incomplete) => return Err(refused(text.len(), Malformed::UnexpectedEnd)),
             Err(Stop::Malformed { position, reason }) => return Err(refused(position, reason)),
         };
-        walk.step(text, &reader, event)
+        walk.step(text, pass.reader(), event)
             .map_err(|(position, reason)| refused(position, reason))?;
     }
     let (Some(version), Some(_)) = (walk.version, walk.body_start) else {

@@ -1,6 +1,8 @@
 //! The XML declaration: where it ends, and which encoding it names. Never decides what the encoding is.
 
-use super::lexer::{Span, Stop, after_space, attribute};
+use quick_xml::events::BytesStart;
+
+use super::lexer::{Span, Stop, read_attributes};
 use super::text::is_space;
 use crate::soap::Malformed;
 
@@ -19,22 +21,22 @@ pub(crate) fn declaration(input: &[u8]) -> Result<Option<Declaration>, Stop> {
     if !input.starts_with(OPENING) || !input.get(OPENING.len()).is_none_or(|byte| is_space(*byte)) {
         return Ok(None);
     }
-    let mut position = OPENING.len();
+    let Some(length) = memchr::memmem::find(input, b"?>") else {
+        return Err(Stop::Incomplete);
+    };
+    let refused = Stop::at(OPENING.len(), Malformed::Declaration);
+    let inside = input.get(2..length).unwrap_or_default();
+    let Ok(inside) = str::from_utf8(inside) else {
+        return Err(refused);
+    };
+    let tag = BytesStart::from_content(inside, OPENING.len() - 2);
+    let mut attributes = Vec::new();
+    let span = Span::new(OPENING.len(), length);
+    read_attributes(input, span, &tag, &mut attributes).map_err(|_broken| refused)?;
     let mut encoding = None;
     // Each of the three at most once and in this order; the version must be there.
     let mut expected = 0;
-    loop {
-        let next = after_space(input, position);
-        match (input.get(next), input.get(next + 1)) {
-            (None, _) | (Some(b'?'), None) => return Err(Stop::Incomplete),
-            (Some(b'?'), Some(b'>')) if expected > 0 => {
-                let end = next + 2;
-                return Ok(Some(Declaration { encoding, end }));
-            }
-            _ if next == position => return Err(Stop::at(next, Malformed::Declaration)),
-            _ => {}
-        }
-        let found = attribute(input, next)?;
+    for found in attributes {
         let value = found.value.of(input);
         let (place, good) = match found.name.whole().of(input) {
             b"version" => (0, value == b"1.0"),
@@ -43,14 +45,18 @@ pub(crate) fn declaration(input: &[u8]) -> Result<Option<Declaration>, Stop> {
             _ => (0, false),
         };
         if !good || place < expected || (expected == 0 && place != 0) {
-            return Err(Stop::at(next, Malformed::Declaration));
+            return Err(refused);
         }
         if place == 1 {
             encoding = Some(found.value);
         }
         expected = place + 1;
-        position = found.value.end + 1;
     }
+    if expected == 0 {
+        return Err(refused);
+    }
+    let end = length + 2;
+    Ok(Some(Declaration { encoding, end }))
 }
 
 fn is_label(value: &[u8]) -> bool {

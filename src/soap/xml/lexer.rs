@@ -1,9 +1,14 @@
 //! Cuts bytes into tags, text, CDATA, comments and instructions, and refuses what XML 1.0 does not allow inside one of them.
 //!
-//! Knows nothing of nesting or namespaces, allocates nothing, and never looks at a byte more than a few times. Expects
-//! UTF-8; where the input may still grow, says `Incomplete` instead of guessing.
+//! quick-xml finds where each begins and ends; it is lenient within, so that names, references and white space are checked
+//! here. Knows nothing of nesting or namespaces, and never looks at a byte more than a few times. Where the input may still
+//! grow, says `Incomplete` instead of guessing.
 
-use memchr::{memchr, memchr3, memmem};
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+use quick_xml::errors::{IllFormedError, SyntaxError};
+use quick_xml::events::{BytesStart, Event};
 
 use super::text;
 use crate::soap::Malformed;
@@ -82,6 +87,10 @@ pub(crate) enum Token {
     Aside {
         span: Span,
     },
+    /// `<?xml …?>`, wherever it stands.
+    Declaration {
+        span: Span,
+    },
 }
 
 /// Why there is no token.
@@ -99,19 +108,140 @@ impl Stop {
     }
 }
 
-/// The token that begins at `at`. The attributes of a start tag are left in `attributes`.
-pub(crate) fn token(
-    input: &[u8],
-    at: usize,
-    attributes: &mut Vec<RawAttribute>,
-) -> Result<Token, Stop> {
-    match (input.get(at), input.get(at + 1)) {
-        (None, _) | (Some(b'<'), None) => Err(Stop::Incomplete),
-        (Some(b'<'), Some(b'/')) => end_tag(input, at),
-        (Some(b'<'), Some(b'?')) => instruction(input, at),
-        (Some(b'<'), Some(b'!')) => aside_or_section(input, at),
-        (Some(b'<'), Some(_)) => start_tag(input, at, attributes),
-        (Some(_), _) => characters(input, at),
+/// Reads tokens one after the other.
+pub(super) struct Lexer<'i> {
+    input: &'i [u8],
+    tokenizer: quick_xml::Reader<&'i [u8]>,
+    /// Where in the input the tokenizer counts from.
+    origin: usize,
+}
+
+impl<'i> Lexer<'i> {
+    /// Begins at `from`, where a token begins.
+    pub(super) fn new(input: &'i [u8], from: usize) -> Self {
+        let rest = rest(input, from);
+        let mut tokenizer = quick_xml::Reader::from_reader(rest);
+        let config = tokenizer.config_mut();
+        config.check_comments = true;
+        // Nesting is looked after by whoever reads the tokens.
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        // The tokenizer passes over this mark uncounted; here it is a character.
+        let mark = if rest.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let origin = from + mark;
+        Self {
+            input,
+            tokenizer,
+            origin,
+        }
+    }
+
+    fn position(&self) -> usize {
+        usize::try_from(self.tokenizer.buffer_position()).map_or(self.input.len(), |read| {
+            self.origin.saturating_add(read).min(self.input.len())
+        })
+    }
+
+    /// The next token. The attributes of a start tag are left in `attributes`.
+    pub(super) fn token(&mut self, attributes: &mut Vec<RawAttribute>) -> Result<Token, Stop> {
+        let at = self.position();
+        let event = self.tokenizer.read_event();
+        let span = Span::new(at, self.position());
+        let input = self.input;
+        let open = span.end == input.len();
+        match event {
+            Ok(Event::Start(tag)) => {
+                let name = start_tag(input, span, &tag, attributes)?;
+                let empty = false;
+                Ok(Token::Start { name, span, empty })
+            }
+            Ok(Event::Empty(tag)) => {
+                let name = start_tag(input, span, &tag, attributes)?;
+                let empty = true;
+                Ok(Token::Start { name, span, empty })
+            }
+            Ok(Event::End(tag)) => {
+                let name = name(tag.name().as_ref(), at + 2)?;
+                Ok(Token::End { name, span })
+            }
+            Ok(Event::Text(_)) => match memmem::find(span.of(input), b"]]>") {
+                Some(offset) => Err(Stop::at(at + offset, Malformed::SectionEnd)),
+                None => Ok(Token::Text { span, open }),
+            },
+            Ok(Event::GeneralRef(inside)) => match text::referenced(inside.as_bytes()) {
+                Some(_) => Ok(Token::Text { span, open: false }),
+                None => Err(Stop::at(at, Malformed::Entity)),
+            },
+            Ok(Event::CData(_)) => {
+                let content = Span::new(at + SECTION.len(), span.end - b"]]>".len());
+                Ok(Token::Section { content, span })
+            }
+            Ok(Event::Comment(_)) => Ok(Token::Aside { span }),
+            Ok(Event::Decl(_)) => Ok(Token::Declaration { span }),
+            Ok(Event::PI(instruction)) => {
+                let target = instruction.target();
+                name(target, at + 2)?;
+                if target.eq_ignore_ascii_case("xml") {
+                    return Err(Stop::at(at, Malformed::Instruction));
+                }
+                Ok(Token::Aside { span })
+            }
+            Ok(Event::DocType(_)) => Err(Stop::at(at, Malformed::Doctype)),
+            Ok(Event::Eof) => Err(Stop::Incomplete),
+            Err(error) => Err(stop(input, span, &error)),
+        }
+    }
+}
+
+const COMMENT: &[u8] = b"<!--";
+const SECTION: &[u8] = b"<![CDATA[";
+const DOCTYPE: &[u8] = b"<!DOCTYPE";
+
+/// What an error of the tokenizer means at this place.
+fn stop(input: &[u8], span: Span, error: &quick_xml::Error) -> Stop {
+    use quick_xml::Error;
+    let at = span.start;
+    let here = rest(input, at);
+    let open = span.end == input.len();
+    match error {
+        _ if here.starts_with(b"<!") => bang(here, at, error),
+        Error::Syntax(
+            SyntaxError::UnclosedTag
+            | SyntaxError::UnclosedPI
+            | SyntaxError::UnclosedXmlDecl
+            | SyntaxError::UnclosedSingleQuotedAttributeValue
+            | SyntaxError::UnclosedDoubleQuotedAttributeValue,
+        ) => Stop::Incomplete,
+        // What cannot become a reference is refused even where more may come.
+        Error::IllFormed(IllFormedError::UnclosedReference)
+            if open && here.len() < REFERENCE_SIZE_MAX =>
+        {
+            Stop::Incomplete
+        }
+        Error::IllFormed(IllFormedError::UnclosedReference) => Stop::at(at, Malformed::Entity),
+        // Possibly within a character.
+        Error::Encoding(_) if open => Stop::Incomplete,
+        Error::Encoding(_) => Stop::at(at, Malformed::Encoding),
+        _ => Stop::at(at, Malformed::Tag),
+    }
+}
+
+/// The same for what begins with `<!`.
+fn bang(here: &[u8], at: usize, error: &quick_xml::Error) -> Stop {
+    let begins = |whole: &[u8]| here.len() < whole.len() && whole.starts_with(here);
+    let is_doctype = here
+        .get(..DOCTYPE.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(DOCTYPE));
+    match error {
+        quick_xml::Error::IllFormed(IllFormedError::DoubleHyphenInComment) => {
+            Stop::at(at, Malformed::Comment)
+        }
+        _ if is_doctype => Stop::at(at, Malformed::Doctype),
+        quick_xml::Error::Syntax(_) if here.starts_with(COMMENT) || here.starts_with(SECTION) => {
+            Stop::Incomplete
+        }
+        _ if [COMMENT, SECTION, DOCTYPE].into_iter().any(begins) => Stop::Incomplete,
+        _ => Stop::at(at, Malformed::Tag),
     }
 }
 
@@ -119,217 +249,97 @@ fn rest(input: &[u8], from: usize) -> &[u8] {
     input.get(from..).unwrap_or_default()
 }
 
-fn characters(input: &[u8], at: usize) -> Result<Token, Stop> {
-    let mut from = at;
-    loop {
-        let Some(offset) = memchr3(b'<', b'&', b']', rest(input, from)) else {
-            let span = Span::new(at, input.len());
-            return Ok(Token::Text { span, open: true });
-        };
-        let found = from + offset;
-        match input.get(found) {
-            Some(b'<') => {
-                let span = Span::new(at, found);
-                return Ok(Token::Text { span, open: false });
-            }
-            Some(b'&') => from = reference(input, found)?,
-            _ if rest(input, found).starts_with(b"]]>") => {
-                return Err(Stop::at(found, Malformed::SectionEnd));
-            }
-            _ => from = found + 1,
-        }
-    }
+fn start_tag(
+    input: &[u8],
+    span: Span,
+    tag: &BytesStart<'_>,
+    attributes: &mut Vec<RawAttribute>,
+) -> Result<QualifiedName, Stop> {
+    let name = name(tag.name().as_ref(), span.start + 1)?;
+    let end = span.start + 1 + tag.len();
+    read_attributes(input, Span::new(name.local.end, end), tag, attributes)?;
+    Ok(name)
 }
 
-/// Checks the reference at `at` and gives the position after its `;`.
-fn reference(input: &[u8], at: usize) -> Result<usize, Stop> {
-    let window = rest(input, at + 1);
-    let window = window.get(..REFERENCE_SIZE_MAX).unwrap_or(window);
-    let Some(length) = memchr(b';', window) else {
-        // What cannot become a reference is refused even where more may come.
-        return Err(if window.len() < REFERENCE_SIZE_MAX {
-            Stop::Incomplete
-        } else {
-            Stop::at(at, Malformed::Entity)
-        });
-    };
-    match text::referenced(window.get(..length).unwrap_or_default()) {
-        Some(_) => Ok(at + 1 + length + 1),
-        None => Err(Stop::at(at, Malformed::Entity)),
-    }
-}
-
-fn start_tag(input: &[u8], at: usize, attributes: &mut Vec<RawAttribute>) -> Result<Token, Stop> {
+/// The attributes that stand in `span` of the input, also the pseudo-attributes of the XML declaration. Values without quotes,
+/// references checked.
+pub(super) fn read_attributes(
+    input: &[u8],
+    span: Span,
+    tag: &BytesStart<'_>,
+    attributes: &mut Vec<RawAttribute>,
+) -> Result<(), Stop> {
     attributes.clear();
-    let name = name(input, at + 1)?;
-    let mut position = name.local.end;
-    loop {
-        let next = after_space(input, position);
-        match (input.get(next), input.get(next + 1)) {
-            (None, _) | (Some(b'/'), None) => return Err(Stop::Incomplete),
-            (Some(b'>'), _) => {
-                let span = Span::new(at, next + 1);
-                return Ok(Token::Start {
-                    name,
-                    span,
-                    empty: false,
-                });
-            }
-            (Some(b'/'), Some(b'>')) => {
-                let span = Span::new(at, next + 2);
-                return Ok(Token::Start {
-                    name,
-                    span,
-                    empty: true,
-                });
-            }
-            _ if next == position => return Err(Stop::at(next, Malformed::Tag)),
-            _ if attributes.len() >= ATTRIBUTES_MAX => {
-                return Err(Stop::at(next, Malformed::TooManyAttributes));
-            }
-            _ => {
-                let attribute = attribute(input, next)?;
-                position = attribute.value.end + 1;
-                attributes.push(attribute);
-            }
+    let mut from = span.start;
+    for attribute in tag.attributes().with_checks(false) {
+        if attributes.len() >= ATTRIBUTES_MAX {
+            return Err(Stop::at(from, Malformed::TooManyAttributes));
+        }
+        let broken = Stop::at(from, Malformed::Tag);
+        let Ok(attribute) = attribute else {
+            return Err(broken);
+        };
+        let Cow::Borrowed(value) = attribute.value else {
+            return Err(broken);
+        };
+        let (key, value) = (
+            place(input, attribute.key.as_ref()),
+            place(input, value),
+        );
+        let gap = Span::new(from, key.start).of(input);
+        if gap.is_empty() || !gap.iter().all(|byte| text::is_space(*byte)) {
+            return Err(broken);
+        }
+        let name = name(attribute.key.as_ref(), key.start)?;
+        check_value(input, value)?;
+        attributes.push(RawAttribute { name, value });
+        // After the closing quote.
+        from = value.end + 1;
+    }
+    let rest = Span::new(from, span.end).of(input);
+    if rest.iter().all(|byte| text::is_space(*byte)) {
+        Ok(())
+    } else {
+        Err(Stop::at(from, Malformed::Tag))
+    }
+}
+
+/// Where a part of the input stands in it.
+fn place(input: &[u8], part: &str) -> Span {
+    let start = part.as_ptr().addr().saturating_sub(input.as_ptr().addr());
+    Span::new(start, start + part.len())
+}
+
+fn check_value(input: &[u8], value: Span) -> Result<(), Stop> {
+    let bytes = value.of(input);
+    if let Some(offset) = memchr(b'<', bytes) {
+        return Err(Stop::at(value.start + offset, Malformed::Tag));
+    }
+    let mut from = 0;
+    while let Some(offset) = memchr(b'&', rest(bytes, from)) {
+        let at = from + offset;
+        let window = rest(bytes, at + 1);
+        let window = window.get(..REFERENCE_SIZE_MAX).unwrap_or(window);
+        let inside = memchr(b';', window).and_then(|length| window.get(..length));
+        match inside.filter(|inside| text::referenced(inside).is_some()) {
+            Some(inside) => from = at + 1 + inside.len() + 1,
+            None => return Err(Stop::at(value.start + at, Malformed::Entity)),
         }
     }
+    Ok(())
 }
 
-/// `name = "value"`, also used for the XML declaration's pseudo-attributes.
-pub(super) fn attribute(input: &[u8], at: usize) -> Result<RawAttribute, Stop> {
-    let name = name(input, at)?;
-    let equals = after_space(input, name.local.end);
-    match input.get(equals) {
-        None => return Err(Stop::Incomplete),
-        Some(b'=') => {}
-        Some(_) => return Err(Stop::at(equals, Malformed::Tag)),
-    }
-    let opening = after_space(input, equals + 1);
-    let quote = match input.get(opening) {
-        None => return Err(Stop::Incomplete),
-        Some(quote @ (b'"' | b'\'')) => *quote,
-        Some(_) => return Err(Stop::at(opening, Malformed::Tag)),
+/// A qualified name that stands at `at`.
+fn name(written: &str, at: usize) -> Result<QualifiedName, Stop> {
+    let end = at + written.len();
+    let (prefix, local) = match written.split_once(':') {
+        None => (None, written),
+        Some((prefix, local)) => (Some(prefix), local),
     };
-    let mut from = opening + 1;
-    loop {
-        let Some(offset) = memchr3(quote, b'<', b'&', rest(input, from)) else {
-            return Err(Stop::Incomplete);
-        };
-        let found = from + offset;
-        match input.get(found) {
-            Some(b'<') => return Err(Stop::at(found, Malformed::Tag)),
-            Some(b'&') => from = reference(input, found)?,
-            _ => {
-                let value = Span::new(opening + 1, found);
-                return Ok(RawAttribute { name, value });
-            }
-        }
-    }
-}
-
-fn end_tag(input: &[u8], at: usize) -> Result<Token, Stop> {
-    let name = name(input, at + 2)?;
-    let close = after_space(input, name.local.end);
-    match input.get(close) {
-        None => Err(Stop::Incomplete),
-        Some(b'>') => Ok(Token::End {
-            name,
-            span: Span::new(at, close + 1),
-        }),
-        Some(_) => Err(Stop::at(close, Malformed::Tag)),
-    }
-}
-
-fn instruction(input: &[u8], at: usize) -> Result<Token, Stop> {
-    let target = name(input, at + 2)?;
-    let target = target.whole();
-    if target.of(input).eq_ignore_ascii_case(b"xml") {
-        return Err(Stop::at(at, Malformed::Instruction));
-    }
-    let Some(length) = memmem::find(rest(input, target.end), b"?>") else {
-        return Err(Stop::Incomplete);
-    };
-    if length > 0 && after_space(input, target.end) == target.end {
-        return Err(Stop::at(target.end, Malformed::Instruction));
-    }
-    Ok(Token::Aside {
-        span: Span::new(at, target.end + length + 2),
-    })
-}
-
-fn aside_or_section(input: &[u8], at: usize) -> Result<Token, Stop> {
-    const COMMENT: &[u8] = b"<!--";
-    const SECTION: &[u8] = b"<![CDATA[";
-    const DOCTYPE: &[u8] = b"<!DOCTYPE";
-    let here = rest(input, at);
-    if here.starts_with(COMMENT) {
-        let from = at + COMMENT.len();
-        let Some(length) = memmem::find(rest(input, from), b"--") else {
-            return Err(Stop::Incomplete);
-        };
-        let end = from + length + 2;
-        return match input.get(end) {
-            None => Err(Stop::Incomplete),
-            Some(b'>') => Ok(Token::Aside {
-                span: Span::new(at, end + 1),
-            }),
-            Some(_) => Err(Stop::at(from + length, Malformed::Comment)),
-        };
-    }
-    if here.starts_with(SECTION) {
-        let from = at + SECTION.len();
-        let Some(length) = memmem::find(rest(input, from), b"]]>") else {
-            return Err(Stop::Incomplete);
-        };
-        return Ok(Token::Section {
-            content: Span::new(from, from + length),
-            span: Span::new(at, from + length + 3),
-        });
-    }
-    if here.starts_with(DOCTYPE) {
-        return Err(Stop::at(at, Malformed::Doctype));
-    }
-    if [COMMENT, SECTION, DOCTYPE]
-        .iter()
-        .any(|whole| whole.starts_with(here))
-    {
-        return Err(Stop::Incomplete);
-    }
-    Err(Stop::at(at, Malformed::Tag))
-}
-
-/// The first position at or after `at` that is no white space.
-pub(super) fn after_space(input: &[u8], at: usize) -> usize {
-    let length = rest(input, at)
-        .iter()
-        .take_while(|byte| text::is_space(**byte))
-        .count();
-    at + length
-}
-
-/// A qualified name. One that reaches to the end of the input is incomplete.
-fn name(input: &[u8], at: usize) -> Result<QualifiedName, Stop> {
-    let mut colon = None;
-    let mut plain = true;
-    let mut end = at;
-    loop {
-        match input.get(end) {
-            None => return Err(Stop::Incomplete),
-            Some(b':') if colon.is_none() => colon = Some(end),
-            Some(byte) if text::is_ascii_name(*byte) => {}
-            Some(0x80..) => plain = false,
-            Some(_) => break,
-        }
-        end += 1;
-    }
-    let (prefix, local) = match colon {
-        None => (Span::new(at, at), Span::new(at, end)),
-        Some(colon) => (Span::new(at, colon), Span::new(colon + 1, end)),
-    };
-    let good = |part: Span| text::is_name(part.of(input), plain);
-    if !good(local) || (colon.is_some() && !good(prefix)) {
+    if !text::is_name(local) || !prefix.is_none_or(text::is_name) {
         return Err(Stop::at(at, Malformed::Name));
     }
+    let prefix = Span::new(at, at + prefix.map_or(0, str::len));
+    let local = Span::new(end - local.len(), end);
     Ok(QualifiedName { prefix, local })
 }

@@ -26,22 +26,9 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Whether an ASCII byte may stand in a name, `:` excepted.
-pub(super) fn is_ascii_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
-/// Whether these bytes, all of them ASCII name bytes if `plain`, are a name without colon.
-pub(super) fn is_name(bytes: &[u8], plain: bool) -> bool {
-    if plain {
-        return bytes
-            .first()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    }
-    let Ok(text) = str::from_utf8(bytes) else {
-        return false;
-    };
-    let mut characters = text.chars();
+/// Whether this is a name without colon.
+pub(super) fn is_name(name: &str) -> bool {
+    let mut characters = name.chars();
     characters.next().is_some_and(starts_name) && characters.all(continues_name)
 }
 
