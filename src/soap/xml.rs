@@ -135,11 +135,7 @@ impl Reader {
         }
     }
 
-    fn next(
-        &mut self,
-        input: &[u8],
-        lexer: &mut Lexer<'_>,
-    ) -> Result<Option<Event>, Stop> {
+    fn next(&mut self, input: &[u8], lexer: &mut Lexer<'_>) -> Result<Option<Event>, Stop> {
         if let Some(mark) = self.leaving.take() {
             self.scopes.leave(mark);
         }

@@ -1,4 +1,4 @@
-//! The XML declaration: where it ends, and which encoding it names. Never decides what the encoding is.
+//! The XML declaration: whether it is in order, and which encoding it names. Never decides what the encoding is.
 
 use quick_xml::events::BytesStart;
 
@@ -11,8 +11,6 @@ use crate::soap::Malformed;
 pub(crate) struct Declaration {
     /// The encoding's name as written.
     pub(crate) encoding: Option<Span>,
-    /// The position after `?>`.
-    pub(crate) end: usize,
 }
 
 /// The declaration at the very start of the input, if there is one.
@@ -55,8 +53,7 @@ pub(crate) fn declaration(input: &[u8]) -> Result<Option<Declaration>, Stop> {
     if expected == 0 {
         return Err(refused);
     }
-    let end = length + 2;
-    Ok(Some(Declaration { encoding, end }))
+    Ok(Some(Declaration { encoding }))
 }
 
 fn is_label(value: &[u8]) -> bool {

@@ -127,7 +127,11 @@ impl<'i> Lexer<'i> {
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
         // The tokenizer passes over this mark uncounted; here it is a character.
-        let mark = if rest.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let mark = if rest.starts_with(b"\xEF\xBB\xBF") {
+            3
+        } else {
+            0
+        };
         let origin = from + mark;
         Self {
             input,
@@ -282,10 +286,7 @@ pub(super) fn read_attributes(
         let Cow::Borrowed(value) = attribute.value else {
             return Err(broken);
         };
-        let (key, value) = (
-            place(input, attribute.key.as_ref()),
-            place(input, value),
-        );
+        let (key, value) = (place(input, attribute.key.as_ref()), place(input, value));
         let gap = Span::new(from, key.start).of(input);
         if gap.is_empty() || !gap.iter().all(|byte| text::is_space(*byte)) {
             return Err(broken);
