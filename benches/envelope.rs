@@ -1,0 +1,2 @@
+//! What the envelope scanner costs.
+fn main() {}
