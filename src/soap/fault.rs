@@ -88,6 +88,18 @@ impl Sniffer {
         self.verdict
     }
 
+    /// What is known by now.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Whether the answer may still turn out to be a Fault.
+    #[must_use]
+    pub fn may_be_fault(&self) -> bool {
+        self.verdict == Verdict::NeedMore && !self.walk.is_result()
+    }
+
     fn look(&mut self) {
         let Some(text) = self.unpacked.text() else {
             return;

@@ -97,6 +97,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             response_head_timeout: 300 * second,
             body_stall_timeout: 120 * second,
             replay_size_max: 4 << 20,
+            envelope_size_max: 16 << 20,
             buffered_size_max: 256 << 20,
             forced_mints_max: 20,
             via: false,

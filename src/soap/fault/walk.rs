@@ -144,6 +144,11 @@ impl Walk {
         None
     }
 
+    /// Whether something else than a Fault stands in the Body.
+    pub(super) fn is_result(&self) -> bool {
+        self.answered && self.fault.is_none()
+    }
+
     /// The verdict where nothing more will come.
     pub(super) fn conclude(&self) -> Verdict {
         let Some(fault) = &self.fault else {
