@@ -8,6 +8,8 @@ use crate::config::{self, Resolved, Sources};
 use crate::{app, telemetry};
 
 pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> ExitCode {
+    // Seeding takes some 20 ms once, which the first handshake would wait for otherwise.
+    std::thread::spawn(|| aws_lc_rs::rand::fill(&mut [0]));
     match config::load(sources) {
         Ok(resolved) => serve(resolved),
         Err(faults) => {
