@@ -93,10 +93,12 @@ impl Worker {
         record: &Arc<Record>,
     ) -> Result<Response<AnswerBody>, ProxyError> {
         let caller = self.proxy.door.admit(head, connection.local())?;
-        let choice = self
-            .proxy
-            .router
-            .choose(&head.uri, &head.method, &head.headers, connection.listener())?;
+        let choice = self.proxy.router.choose(
+            &head.uri,
+            &head.method,
+            &head.headers,
+            connection.listener(),
+        )?;
         record.routed(&choice);
         let mut call = self.call(head, body, choice, connection, record).await?;
         let token = self.token(&call).await?;
@@ -247,12 +249,7 @@ impl Worker {
         let account = Arc::clone(&call.choice.account().token);
         let replayable = call.payload.replayable();
         let cure = self
-            .unless_closing(account.replace(
-                &refusal.token,
-                call.route,
-                Attempt::First,
-                replayable,
-            ))
+            .unless_closing(account.replace(&refusal.token, call.route, Attempt::First, replayable))
             .await?;
         let token = match cure {
             AfterRefusal::Replay(token) if call.payload.replayable() => token,

@@ -45,28 +45,38 @@ impl ReceivedBody {
         }
     }
 
-    /// Reads one more piece; it is kept for whoever gets the body. `None` where it ends or breaks off.
-    pub(super) async fn look(&mut self) -> Option<Bytes> {
+    /// Reads one more piece; it is kept for whoever gets the body.
+    pub(super) async fn look(&mut self) -> Look {
         if self.rest.is_end_stream() {
-            return None;
+            return Look::Ended;
         }
-        let frame = self.rest.frame().await?;
-        let piece = match &frame {
-            Ok(frame) => Some(frame.data_ref().cloned().unwrap_or_default()),
-            Err(_broken) => None,
+        let Some(frame) = self.rest.frame().await else {
+            return Look::Ended;
+        };
+        let look = match &frame {
+            Ok(frame) => Look::Piece(frame.data_ref().cloned().unwrap_or_default()),
+            Err(_broken) => Look::Broken,
         };
         self.first.push_back(frame);
-        piece
+        look
     }
 
     /// The same, if a piece is at hand.
     pub(super) fn look_now(&mut self) -> Option<Bytes> {
         let mut context = Context::from_waker(Waker::noop());
         match pin!(self.look()).as_mut().poll(&mut context) {
-            Poll::Ready(piece) => piece,
-            Poll::Pending => None,
+            Poll::Ready(Look::Piece(piece)) => Some(piece),
+            Poll::Ready(Look::Ended | Look::Broken) | Poll::Pending => None,
         }
     }
+}
+
+/// What there was to look at.
+pub(super) enum Look {
+    Piece(Bytes),
+    Ended,
+    /// Whoever gets the body is told again.
+    Broken,
 }
 
 impl Body for ReceivedBody {
@@ -202,7 +212,9 @@ pub(super) async fn read_document(
     loop {
         let frame = tokio::time::timeout(patience, body.frame()).await;
         match frame.map_err(|_stalled| unreadable())? {
-            Some(Ok(frame)) => document.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
+            Some(Ok(frame)) => {
+                document.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()))
+            }
             Some(Err(_broken)) => return Err(unreadable()),
             None => return Ok(document),
         }

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, StatusCode};
-use http_body::Body;
 
 use super::error::{Code, ProxyError};
 use super::replay::{Budget, Interrupted, Pieces, Progress, Reservation, Source};

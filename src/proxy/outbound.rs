@@ -123,7 +123,9 @@ pub(super) async fn send(
             record.upstream_answered(answer.status(), started.elapsed());
             Ok(answer)
         }
-        Err(_) if progress.has_caller_failed() => Err(ProxyError::of_caller(progress.has_stalled())),
+        Err(_) if progress.has_caller_failed() => {
+            Err(ProxyError::of_caller(progress.has_stalled()))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -117,13 +117,13 @@ struct TapeState {
     overflowed: bool,
     size: usize,
     size_max: usize,
-    reservation: Option<budget::Reservation>,
+    reservation: Option<Reservation>,
     /// The number of the only reading that may go on.
     reading: u32,
 }
 
 impl Tape {
-    fn new(source: Source, size_max: usize, reservation: budget::Reservation) -> Arc<Self> {
+    fn new(source: Source, size_max: usize, reservation: Reservation) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(TapeState {
                 source,
@@ -234,8 +234,14 @@ impl Source {
                 continue;
             }
             if gathered.is_empty() {
-                let announced = self.body.size_hint().lower().saturating_add(piece.len() as u64);
-                let rest = usize::try_from(announced).unwrap_or(usize::MAX).min(size_max);
+                let announced = self
+                    .body
+                    .size_hint()
+                    .lower()
+                    .saturating_add(piece.len() as u64);
+                let rest = usize::try_from(announced)
+                    .unwrap_or(usize::MAX)
+                    .min(size_max);
                 gathered.reserve(first.len() + rest);
                 gathered.extend_from_slice(&std::mem::take(&mut first));
             }

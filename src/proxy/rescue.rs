@@ -50,7 +50,11 @@ pub(super) fn answer(
         let version = record.soap_version();
         let version = version.unwrap_or_else(|| expected_version(&head.headers));
         let status = fault_status(error.code.status());
-        (status, version.content_type(), fault(error, record, version))
+        (
+            status,
+            version.content_type(),
+            fault(error, record, version),
+        )
     } else {
         let status = error.code.status();
         (status, "application/problem+json", problem(error, record))
@@ -60,10 +64,7 @@ pub(super) fn answer(
     let mut response = Response::new(AnswerBody::Whole(Bytes::new()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(content_type),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(std::time::SystemTime::now())) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
-use super::answer::Received;
+use super::answer::{Look, Received};
 use crate::soap::fault::{Coding, SNIFFED_SIZE, Sniffer, Verdict};
 
 /// What the first part of an answer says. An answer that stands still for `patience` says nothing.
@@ -18,12 +18,11 @@ pub(super) async fn look(answer: &mut Received, patience: Duration) -> Verdict {
     let mut sniffer = Sniffer::new(coding, SNIFFED_SIZE);
     let body = answer.body_mut();
     while sniffer.may_be_fault() {
-        let Ok(piece) = tokio::time::timeout(patience, body.look()).await else {
-            return Verdict::NotAFault;
-        };
-        match piece {
-            Some(piece) => sniffer.feed(&piece),
-            None => sniffer.finish(),
+        match tokio::time::timeout(patience, body.look()).await {
+            Ok(Look::Piece(piece)) => sniffer.feed(&piece),
+            Ok(Look::Ended) => sniffer.finish(),
+            // Half a Fault is none.
+            Ok(Look::Broken) | Err(_stalled) => return Verdict::NotAFault,
         };
     }
     // A result: what it says of permissions is of use, but nobody waits for it.
@@ -40,9 +39,6 @@ pub(super) async fn look(answer: &mut Received, patience: Duration) -> Verdict {
 fn readable(status: StatusCode, headers: &HeaderMap) -> Option<Coding> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let is_xml = text(CONTENT_TYPE).is_none_or(|name| name.to_ascii_lowercase().contains("xml"));
-    let has_body = !matches!(
-        status,
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-    );
+    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     Coding::named(text(CONTENT_ENCODING)).filter(|_| is_xml && has_body)
 }

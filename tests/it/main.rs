@@ -23,6 +23,7 @@ mod held;
 mod logs;
 mod selection;
 mod smoke;
+mod soap;
 mod tidy;
 mod tokens;
 mod watching;
