@@ -22,7 +22,7 @@ pub(super) async fn look(answer: &mut Received, patience: Duration) -> Verdict {
             Ok(Look::Piece(piece)) => sniffer.feed(&piece),
             Ok(Look::Ended) => sniffer.finish(),
             // Half a Fault is none.
-            Ok(Look::Broken) | Err(_stalled) => return Verdict::NotAFault,
+            Ok(Look::Broken) | Err(_) => return Verdict::NotAFault,
         };
     }
     // A result: what it says of permissions is of use, but nobody waits for it.
