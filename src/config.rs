@@ -1,6 +1,43 @@
 //! What the operator wrote, from file, environment and flags, and what it means.
+//!
+//! All faults are found in one go, each with its file, line and key, and with what to write instead. Nothing is built or
+//! bound here, nothing goes over the network, and no secret is ever shown.
+
+mod document;
+mod expand;
+mod fault;
+mod key_path;
+mod keys;
+mod layers;
+mod machine;
+mod print;
+mod reference;
+mod resolve;
+mod schema;
+mod scopes;
+mod shorthand;
+mod source;
+mod suggest;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::{admin, proxy, server, telemetry, upstream};
+
+pub use fault::{Fault, Faults, Origin};
+pub use reference::reference;
+pub use schema::schema;
+pub use source::{Flag, Sources};
+
+use document::Document;
+use key_path::KeyPath;
+use layers::Values;
+use machine::Machine;
+use resolve::Review;
 
 /// The whole configuration, checked and ready to build from.
 #[derive(Debug, Clone)]
@@ -17,4 +54,224 @@ pub struct Resolved {
     pub upstream: upstream::Settings,
     /// How it logs.
     pub telemetry: telemetry::Settings,
+    /// The file that was used; `None` where there is none.
+    pub file: Option<PathBuf>,
+    /// What is odd, but no fault.
+    pub warnings: Vec<String>,
+}
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything that the configuration names.
+    Whole,
+    /// The text alone: secrets, files and variables need not be there.
+    Syntax,
+}
+
+/// What a configuration without faults amounts to.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The file that was used; `None` where there is none.
+    pub file: Option<PathBuf>,
+    /// How many tenants there are.
+    pub tenants: usize,
+    /// How many accounts they have, the unnamed one of a tenant without any included.
+    pub accounts: usize,
+    /// How many listeners there are.
+    pub listeners: usize,
+    /// What is odd, but no fault.
+    pub warnings: Vec<String>,
+}
+
+/// The effective configuration, for people to read.
+#[derive(Debug)]
+pub struct Effective {
+    /// TOML, each value with its origin as a comment; secrets redacted.
+    pub text: String,
+    /// What was found while it was read.
+    pub faults: Faults,
+}
+
+/// Reads everything and makes out what it means.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn load(sources: &Sources) -> Result<Resolved, Faults> {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    resolved(sources, document.as_ref(), faults)
+}
+
+/// As [`load`], from a text that stands for a file of this directory. No environment, no flags.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn from_text(text: &str, directory: &Path) -> Result<Resolved, Faults> {
+    let sources = Sources {
+        working_directory: directory.to_owned(),
+        ..Sources::default()
+    };
+    with_text(&sources, text)
+}
+
+/// As [`load`], with a text in the file's place. No file is searched for.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn with_text(sources: &Sources, text: &str) -> Result<Resolved, Faults> {
+    let document = Document {
+        path: Path::new("sfmc-auth-proxy.toml").into(),
+        text: text.to_owned(),
+    };
+    resolved(sources, Some(&document), Faults::default())
+}
+
+/// Checks without building anything.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn check(sources: &Sources, depth: Depth) -> Result<Summary, Faults> {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    let (mut summary, _resolved) = review(sources, document.as_ref(), depth, &mut faults);
+    if faults.faults.is_empty() {
+        summary.warnings = faults.warnings;
+        Ok(summary)
+    } else {
+        Err(faults)
+    }
+}
+
+/// What is set, and by whom. Files that the configuration names are not read.
+#[must_use]
+pub fn effective(sources: &Sources) -> Effective {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults);
+    let file = match &document {
+        Some(document) => format!("# file: {}\n", document.path.display()),
+        None => "# no file\n".to_owned(),
+    };
+    faults.sort();
+    Effective {
+        text: file + &print::effective(&values),
+        faults,
+    }
+}
+
+/// Where the admin listener is, and nothing else: no secret needs to be there.
+///
+/// # Errors
+///
+/// What is wrong with that key, or with the file as such.
+pub fn admin_address(sources: &Sources) -> Result<SocketAddr, Faults> {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Syntax, &mut faults);
+    let path = KeyPath::of("admin.listen");
+    let concerned = [path.to_string(), String::new()];
+    faults.faults.retain(|fault| concerned.contains(&fault.key));
+    let mut review = Review {
+        values: &values,
+        sources,
+        depth: Depth::Syntax,
+        machine: &Machine::here(),
+        faults: &mut faults,
+    };
+    let address = resolve::admin_address(&mut review);
+    match address {
+        Some(address) if faults.faults.is_empty() => Ok(address),
+        Some(_) => Err(faults),
+        None => {
+            if faults.faults.is_empty() {
+                let what = "cannot be made out: it names a variable that is not set";
+                faults.add(None, &path, what, "set the variable, or ask with --url");
+            }
+            Err(faults)
+        }
+    }
+}
+
+fn resolved(
+    sources: &Sources,
+    document: Option<&Document>,
+    mut faults: Faults,
+) -> Result<Resolved, Faults> {
+    let (_summary, resolved) = review(sources, document, Depth::Whole, &mut faults);
+    match resolved {
+        Some(mut resolved) if faults.faults.is_empty() => {
+            resolved.warnings = faults.warnings;
+            Ok(resolved)
+        }
+        _ => {
+            if faults.faults.is_empty() {
+                let what = "the configuration does not make a whole";
+                faults.add(None, "", what, "compare it with the sample");
+            }
+            Err(faults)
+        }
+    }
+}
+
+fn review(
+    sources: &Sources,
+    document: Option<&Document>,
+    depth: Depth,
+    faults: &mut Faults,
+) -> (Summary, Option<Resolved>) {
+    // A file that cannot be read has been noted; what it would have said is not guessed at.
+    let unreadable = !faults.faults.is_empty();
+    let mut values = gather(sources, document, depth, faults);
+    values.is_partial |= unreadable;
+    let file = document.map(|document| sources.working_directory.join(&document.path));
+    let (summary, resolved) = resolve::resolve(
+        &mut Review {
+            values: &values,
+            sources,
+            depth,
+            machine: &Machine::here(),
+            faults: &mut *faults,
+        },
+        file,
+    );
+    warn_of_proxy(sources, &values, faults);
+    faults.sort();
+    (summary, resolved)
+}
+
+fn gather(
+    sources: &Sources,
+    document: Option<&Document>,
+    depth: Depth,
+    faults: &mut Faults,
+) -> Values {
+    let mut values = Values::default();
+    if let Some(document) = document {
+        document::read(document, &sources.environment, depth, &mut values, faults);
+    }
+    values.add_environment(&sources.environment, faults);
+    values.add_flags(&sources.flags, faults);
+    shorthand::add(sources, &mut values, faults);
+    values.add_defaults(faults);
+    values
+}
+
+/// Whoever sets HTTPS_PROXY expects it to be used.
+fn warn_of_proxy(sources: &Sources, values: &Values, faults: &mut Faults) {
+    let set = ["HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .find(|name| sources.variable(name).is_some());
+    let origin = values
+        .get(&KeyPath::of("upstream.proxy"))
+        .map(|given| &given.origin);
+    if let (Some(name), Some(Origin::Default)) = (set, origin) {
+        faults.warn(format!(
+            "{name} is set, but this version calls out directly; write proxy = \"none\" in [upstream] to say that this is meant"
+        ));
+    }
 }

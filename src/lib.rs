@@ -1,6 +1,7 @@
 //! An authenticating reverse proxy for Salesforce Marketing Cloud. Modules stand in reading order.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod proxy;
 pub mod server;

@@ -1,157 +1,191 @@
-//! `sandbox`: a simulated tenant with the proxy in front of it, a short story, and curl lines to go on with.
+//! `sandbox`: a simulated tenant with the proxy in front of it, a short story, and then both stay up.
 //!
-//! Tells what really happened: every line of the story is read from the proxy's answers and the tenant's journal.
+//! Reads no configuration and no secret of the user's: everything here is made up on the spot.
 
-use std::fmt::Write as _;
-use std::net::SocketAddr;
+mod story;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use clap::Args;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::sandbox::{Entry, Face, Tenant};
+use super::{Status, say};
+use crate::app::{self, Running};
+use crate::config::{self, Resolved, Sources};
+use crate::sandbox::{Settings, Tenant};
+use crate::telemetry;
 
-const ASSETS: &str = "/asset/v1/content/assets?$pageSize=1";
-/// The life of a token in the third part, and how long calls go on.
-const SHORT_LIFE: Duration = Duration::from_secs(2);
-const RUN: Duration = Duration::from_secs(5);
-const PACE: Duration = Duration::from_millis(50);
+/// Beside the proxy's 7362 and its admin listener's 7363.
+const CONTROL_PORT: u16 = 7364;
+const AUTH_PORT: u16 = 7365;
+const REST_PORT: u16 = 7366;
+const SOAP_PORT: u16 = 7367;
 
-/// What the story could not do.
-#[derive(Debug, thiserror::Error)]
-#[error("the demonstration failed: {0}")]
-pub struct StoryError(String);
-
-impl StoryError {
-    fn new(what: impl std::fmt::Display) -> Self {
-        Self(what.to_string())
-    }
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// End after the demonstration
+    #[arg(long)]
+    pub(super) exit: bool,
+    /// Leave the proxy out: the tenant alone
+    #[arg(long, conflicts_with = "exit")]
+    pub(super) tenant_only: bool,
 }
 
-/// Plays the story against a running proxy and tenant; `say` gets it line by line.
-pub async fn play(proxy: SocketAddr, tenant: &Tenant, mut say: impl FnMut(&str)) -> Result<(), StoryError> {
-    let mut application = Application::connect(proxy).await?;
-    plain_call(&mut application, tenant, &mut say).await?;
-    revoked_token(&mut application, tenant, &mut say).await?;
-    short_lives(&mut application, tenant, &mut say).await
-}
-
-async fn plain_call(application: &mut Application, tenant: &Tenant, say: &mut impl FnMut(&str)) -> Result<(), StoryError> {
-    say("1. An application calls the proxy, without any credentials:");
-    say(&format!("     GET http://{}{ASSETS}", application.address));
-    let answer = application.get(ASSETS).await?;
-    say(&format!("   It gets {}, {} bytes.", answer.status(), answer.body().len()));
-    let entry = last_call(tenant)?;
-    say("   What the tenant received:");
-    say(&format!("     {} {}", entry.method, entry.target));
-    for (name, value) in entry.headers.iter().take(6) {
-        say(&format!("     {name}: {}", shortened(value)));
-    }
-    say("");
-    expect_ok(&answer)
-}
-
-async fn revoked_token(application: &mut Application, tenant: &Tenant, say: &mut impl FnMut(&str)) -> Result<(), StoryError> {
-    say("2. The tenant forgets the token in the middle of the run. The application calls again:");
-    tenant.revoke_all();
-    let seen = last_call(tenant)?.sequence;
-    let mints = tenant.mints();
-    let answer = application.get(ASSETS).await?;
-    say(&format!("   It gets {}. What the tenant saw meanwhile:", answer.status()));
-    for entry in tenant.journal_since(seen) {
-        let status = entry.status.map_or("-".to_owned(), |status| status.to_string());
-        let face = if entry.face == Face::Auth { "auth" } else { "rest" };
-        say(&format!("     {face}  {:4} {:40} {status}", entry.method, entry.path()));
-    }
-    say(&format!("   Token calls for that: {}.", tenant.mints() - mints));
-    say("");
-    expect_ok(&answer)
-}
-
-async fn short_lives(application: &mut Application, tenant: &Tenant, say: &mut impl FnMut(&str)) -> Result<(), StoryError> {
-    say(&format!("3. Tokens now live {} s. The application calls 20 times a second for {} s:", SHORT_LIFE.as_secs(), RUN.as_secs()));
-    tenant.set_lifetime(SHORT_LIFE);
-    tenant.revoke_all();
-    let (mints, start) = (tenant.mints(), Instant::now());
-    let (mut calls, mut good) = (0_u32, 0_u32);
-    while start.elapsed() < RUN {
-        let answer = application.get(ASSETS).await?;
-        calls += 1;
-        good += u32::from(answer.status() == 200);
-        tokio::time::sleep(PACE).await;
-    }
-    tenant.set_lifetime(tenant.settings().lifetime);
-    say(&format!("   {good} of {calls} calls got 200. Token calls for that: {}.", tenant.mints() - mints));
-    say("");
-    if good == calls { Ok(()) } else { Err(StoryError::new("a call did not get 200")) }
-}
-
-/// Curl lines that work as printed while the command stays up.
-#[must_use]
-pub fn curl_lines(proxy: Option<SocketAddr>, admin: Option<SocketAddr>, tenant: &Tenant) -> String {
-    let control = tenant.control_url();
-    let control = control.trim_end_matches('/');
-    let mut lines = String::new();
-    let mut line = |what: &str, command: String| {
-        // Writing to a String cannot fail.
-        let _always_ok = writeln!(lines, "   # {what}\n   {command}");
+/// Runs it to its end.
+pub(super) fn sandbox(
+    sources: &Sources,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let played = match runtime {
+        Ok(runtime) => runtime.block_on(play(sources, arguments, out)),
+        Err(error) => Err(format!("no runtime: {error}")),
     };
-    if let Some(proxy) = proxy {
-        line("a plain call; the proxy puts the token in", format!("curl -s 'http://{proxy}{ASSETS}'"));
-        line("the same in another business unit", format!("curl -si 'http://{proxy}/@sandbox:emea{ASSETS}'"));
+    match played {
+        Ok(()) => Status::Clean.into(),
+        Err(why) => {
+            say(err, &why);
+            Status::Failure.into()
+        }
     }
-    line("let the tenant forget every token; then call again", format!("curl -s -X POST {control}/tokens/revoke"));
-    line("what the tenant received, and how many tokens it gave", format!("curl -s '{control}/journal?face=rest'; curl -s {control}/state"));
-    if let Some(admin) = admin {
-        line("metrics and health", format!("curl -s http://{admin}/metrics; curl -s 'http://{admin}/readyz?verbose'"));
+}
+
+async fn play(sources: &Sources, arguments: &Arguments, out: &mut dyn Write) -> Result<(), String> {
+    let tenant = Tenant::start(settings())
+        .await
+        .map_err(|error| format!("the sandbox tenant cannot start: {error}"))?;
+    if arguments.tenant_only {
+        say(
+            out,
+            "A simulated Marketing Cloud tenant is up, without a proxy:",
+        );
+        introduce(&tenant, out);
+        say(out, &story::curl_lines(None, &tenant));
+        stay_up(out).await?;
+        tenant.stop().await;
+        return Ok(());
     }
-    lines
+    let resolved = resolved(sources, &tenant)?;
+    let _log = telemetry::start(&resolved.telemetry);
+    let proxy = app::start(resolved)
+        .await
+        .map_err(|error| error.to_string())?;
+    let address = proxy
+        .tcp()
+        .ok_or("the demonstration needs a TCP listener; leave listen.http alone")?;
+    say(
+        out,
+        &format!(
+            "The proxy listens on http://{address}, in front of a simulated Marketing Cloud tenant:"
+        ),
+    );
+    introduce(&tenant, out);
+    let outcome = match story::play(address, &tenant, |line| say(out, line)).await {
+        Ok(()) if arguments.exit => Ok(()),
+        Ok(()) => go_on(&proxy, address, &tenant, out).await,
+        Err(error) => Err(error.to_string()),
+    };
+    proxy.stop().await;
+    tenant.stop().await;
+    outcome
 }
 
-fn last_call(tenant: &Tenant) -> Result<Arc<Entry>, StoryError> {
-    let journal = tenant.journal();
-    journal.into_iter().rev().find(|entry| entry.face == Face::Rest).ok_or_else(|| StoryError::new("the tenant received nothing"))
-}
-
-fn expect_ok(answer: &Response<Bytes>) -> Result<(), StoryError> {
-    if answer.status() == 200 { Ok(()) } else { Err(StoryError::new(format!("a call got {}", answer.status()))) }
-}
-
-/// A token is long, and its start is enough to know it by.
-fn shortened(value: &str) -> String {
-    if value.len() <= 60 {
-        return value.to_owned();
-    }
-    let start: String = value.chars().take(32).collect();
-    format!("{start}… ({} characters)", value.chars().count())
-}
-
-/// A plain HTTP client, as an application without any knowledge of OAuth.
-struct Application {
-    sender: SendRequest<Empty<Bytes>>,
+async fn go_on(
+    proxy: &Running,
     address: SocketAddr,
+    tenant: &Tenant,
+    out: &mut dyn Write,
+) -> Result<(), String> {
+    say(out, "Go on by hand:\n");
+    say(
+        out,
+        &story::curl_lines(Some((address, proxy.admin())), tenant),
+    );
+    stay_up(out).await
 }
 
-impl Application {
-    async fn connect(address: SocketAddr) -> Result<Self, StoryError> {
-        let stream = TcpStream::connect(address).await.map_err(StoryError::new)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(StoryError::new)?;
-        tokio::spawn(connection);
-        Ok(Self { sender, address })
+async fn stay_up(out: &mut dyn Write) -> Result<(), String> {
+    let refused = |error: std::io::Error| format!("signals cannot be waited for: {error}");
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    say(out, "All of this stays up until Ctrl-C.");
+    // A closed stdout is the reader's affair.
+    let _flushed = out.flush();
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
+    Ok(())
+}
 
-    async fn get(&mut self, target: &str) -> Result<Response<Bytes>, StoryError> {
-        let request = Request::get(target).header("host", self.address.to_string()).header("accept", "application/json");
-        let request = request.body(Empty::new()).map_err(StoryError::new)?;
-        self.sender.ready().await.map_err(StoryError::new)?;
-        let answer = self.sender.send_request(request).await.map_err(StoryError::new)?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(StoryError::new)?.to_bytes();
-        Ok(Response::from_parts(head, body))
+fn introduce(tenant: &Tenant, out: &mut dyn Write) {
+    let settings = tenant.settings();
+    say(out, &format!("  auth     {}", tenant.auth_url()));
+    say(out, &format!("  REST     {}", tenant.rest_url()));
+    say(out, &format!("  control  {}", tenant.control_url()));
+    say(
+        out,
+        &format!(
+            "  client   {} with secret {} (made up)",
+            settings.client_id, settings.client_secret
+        ),
+    );
+    say(out, "");
+}
+
+fn settings() -> Settings {
+    let at = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Settings {
+        auth: at(AUTH_PORT),
+        rest: at(REST_PORT),
+        soap: at(SOAP_PORT),
+        control: at(CONTROL_PORT),
+        ..Settings::default()
     }
+}
+
+/// The proxy's defaults, with the sandbox as its one tenant. Environment and flags still win.
+fn resolved(sources: &Sources, tenant: &Tenant) -> Result<Resolved, String> {
+    let settings = tenant.settings();
+    let [parent, emea, apac, ..] = settings.accounts.as_slice() else {
+        return Err("the sandbox has fewer than three accounts".to_owned());
+    };
+    let text = format!(
+        r#"
+[log]
+level = "warn"
+[tenants.sandbox]
+subdomain = "{}"
+client_id = "{}"
+client_secret = "{}"
+auth_url = "{}"
+trusted_hosts = ["{}", "{}"]
+account_id = {parent}
+[tenants.sandbox.accounts]
+emea = {emea}
+apac = {apac}
+"#,
+        settings.subdomain,
+        settings.client_id,
+        settings.client_secret,
+        tenant.auth_url(),
+        tenant.rest_authority(),
+        tenant.soap_authority(),
+    );
+    let mut resolved = config::with_text(sources, &text).map_err(|faults| faults.to_string())?;
+    let root = CertificateDer::from_pem_slice(tenant.ca_pem().as_bytes())
+        .map_err(|error| error.to_string())?;
+    for tenant in &mut resolved.proxy.tenants {
+        tenant.extra_roots = Arc::new(vec![root.clone()]);
+    }
+    Ok(resolved)
 }

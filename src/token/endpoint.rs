@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccessToken, EndpointSettings, Mid, MintError};
 use crate::clock::Now;
-use crate::secret::Secret;
+use crate::secret::{REDACTED, Secret};
 use crate::upstream::{Destination, DestinationError, Trust, Upstream};
 
 /// A token response larger than this is not one; the vendor's is below 2 KiB.
@@ -96,7 +96,7 @@ impl Endpoint {
             .await
             .map_err(|error| unavailable(error.to_string()))?;
         if answer.status() != StatusCode::OK {
-            return Err(read_refusal(&answer));
+            return Err(self.read_refusal(&answer));
         }
         self.read_token(answer.body(), sent)
     }
@@ -145,6 +145,46 @@ impl Endpoint {
             unavailable("its access_token has characters that no header can carry".to_owned())
         })
     }
+
+    fn read_refusal(&self, answer: &Response<Bytes>) -> MintError {
+        let status = answer.status();
+        let said: ErrorAnswer = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let error = said
+            .error
+            .or_else(|| said.errorcode.map(|code| format!("errorcode {code}")));
+        let description = said.error_description.or(said.message);
+        let error = self.words(&error.unwrap_or_default());
+        let description = self.words(&description.unwrap_or_default());
+        if !is_worth_another_try(status) {
+            return MintError::Rejected {
+                status: status.as_u16(),
+                error,
+                description,
+            };
+        }
+        let cause = format!("{status} {error} {description}");
+        MintError::Unavailable {
+            cause: cause.trim_end().to_owned(),
+            retry_after: retry_after(answer.headers()),
+        }
+    }
+
+    /// Printable words of bounded length: what an endpoint says ends up in headers and logs. One that says the secret
+    /// back is not quoted.
+    fn words(&self, text: &str) -> String {
+        text.replace(self.settings.client_secret.expose(), REDACTED)
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .take(WORDS_MAX)
+            .collect()
+    }
+}
+
+fn is_worth_another_try(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status.is_informational()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
 }
 
 fn lifetime(expires_in: &serde_json::Value) -> Option<Duration> {
@@ -163,35 +203,6 @@ fn unavailable(cause: String) -> MintError {
     }
 }
 
-fn read_refusal(answer: &Response<Bytes>) -> MintError {
-    let status = answer.status();
-    let said: ErrorAnswer = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let error = said
-        .error
-        .or_else(|| said.errorcode.map(|code| format!("errorcode {code}")))
-        .unwrap_or_default();
-    let description = said.error_description.or(said.message).unwrap_or_default();
-    let ours_to_retry = status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-        || status.is_informational();
-    if ours_to_retry {
-        let cause = [status.to_string(), words(&error), words(&description)]
-            .join(" ")
-            .trim_end()
-            .to_owned();
-        return MintError::Unavailable {
-            cause,
-            retry_after: retry_after(answer.headers()),
-        };
-    }
-    MintError::Rejected {
-        status: status.as_u16(),
-        error: words(&error),
-        description: words(&description),
-    }
-}
-
 /// `Retry-After` as seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
@@ -203,12 +214,4 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         date.duration_since(Now::read().wall)
             .unwrap_or(Duration::ZERO),
     )
-}
-
-/// Printable words of bounded length: what an endpoint says ends up in headers and logs.
-fn words(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .take(WORDS_MAX)
-        .collect()
 }

@@ -2,6 +2,9 @@
 //!
 //! Opens no socket, starts no task, reads no clock. `store` does what is decided here.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

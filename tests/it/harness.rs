@@ -113,6 +113,8 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             format: None,
             level: tracing::Level::INFO,
         },
+        file: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -288,15 +290,6 @@ impl Answer {
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
-}
-
-/// A POST of so many bytes.
-pub fn post(target: &str, body: Vec<u8>) -> Request<Bytes> {
-    Request::builder()
-        .method(Method::POST)
-        .uri(target)
-        .body(Bytes::from(body))
-        .unwrap()
 }
 
 /// Waits until something holds, in small steps; fails when `PATIENCE` has passed.

@@ -12,9 +12,15 @@
 )]
 
 mod harness;
+mod process;
 
+mod canary;
+mod commands;
 mod door;
+mod held;
+mod logs;
 mod selection;
 mod smoke;
 mod tidy;
 mod watching;
+mod wire;

@@ -1,0 +1,250 @@
+//! The command line: what was typed, what it means, and one command that does it. Results go to stdout, all else to
+//! stderr. What is served, and how, is not known here.
+
+mod check;
+mod healthcheck;
+mod print_config;
+mod run;
+mod sandbox;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Faults, Flag, Sources};
+
+/// An authenticating reverse proxy for Salesforce Marketing Cloud.
+#[derive(Debug, Parser)]
+#[command(name = "sfmc-auth-proxy", version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The configuration file [default: ./sfmc-auth-proxy.toml, then the user's, then /etc/sfmc-auth-proxy/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Shape of log lines: json or text
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Least severe level that is logged: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+/// Keys of the file that have a flag.
+#[derive(Debug, Default, Args)]
+struct Overrides {
+    /// Where to listen, instead of listen.http; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<String>,
+    /// Where health and metrics are served
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+    /// The tenant of calls that select none
+    #[arg(long, value_name = "NAME")]
+    default_tenant: Option<String>,
+    /// Scheme and host under which callers know the proxy
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Keep serving, unready, for this long after the signal to stop
+    #[arg(long, value_name = "DURATION")]
+    drain_delay: Option<String>,
+    /// Then wait this long at most for calls in flight
+    #[arg(long, value_name = "DURATION")]
+    drain_timeout: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve
+    Run(Overrides),
+    /// Read the configuration and everything it names, and print every fault at once; no network
+    Check(check::Arguments),
+    /// Print the effective configuration, secrets redacted, each value with its origin
+    PrintConfig(print_config::Arguments),
+    /// Ask a running proxy for its readiness: exits with 0 or 1
+    Healthcheck(healthcheck::Arguments),
+    /// Start a simulated Marketing Cloud tenant with the proxy in front of it, and play a demonstration
+    Sandbox(sandbox::Arguments),
+    #[command(flatten)]
+    Later(Later),
+}
+
+/// Commands that are known by name, so that whoever has read of one is told what is the matter.
+#[derive(Debug, Subcommand)]
+enum Later {
+    #[command(hide = true, disable_help_flag = true)]
+    Doctor(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Login(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Exec(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Ca(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Snippet(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Suggest(Anything),
+    #[command(hide = true, disable_help_flag = true)]
+    Scopes(Anything),
+}
+
+#[derive(Debug, Args)]
+struct Anything {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<OsString>,
+}
+
+impl Later {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Doctor(_) => "doctor",
+            Self::Login(_) => "login",
+            Self::Exec(_) => "exec",
+            Self::Ca(_) => "ca",
+            Self::Snippet(_) => "snippet",
+            Self::Suggest(_) => "suggest",
+            Self::Scopes(_) => "scopes",
+        }
+    }
+}
+
+/// How a command that does not serve ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Clean = 0,
+    Failure = 1,
+    Usage = 2,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Does what the process's arguments say.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => dispatch(arguments, &mut io::stdout().lock(), &mut io::stderr()),
+        Err(error) => {
+            // A closed stdout or stderr is the reader's affair.
+            let _printed = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let common = arguments.common;
+    match arguments.command {
+        Command::Run(overrides) => match sources(common, overrides, err) {
+            Ok(sources) => run::run(&sources, err),
+            Err(status) => status.into(),
+        },
+        Command::Check(arguments) => match sources(common, arguments.overrides, err) {
+            Ok(sources) => check::check(&sources, arguments.syntax_only, out, err).into(),
+            Err(status) => status.into(),
+        },
+        Command::PrintConfig(arguments) if arguments.schema => print_config::schema(out).into(),
+        Command::PrintConfig(arguments) => match sources(common, arguments.overrides, err) {
+            Ok(sources) => print_config::print(&sources, out, err).into(),
+            Err(status) => status.into(),
+        },
+        Command::Healthcheck(arguments) => {
+            let overrides = Overrides {
+                admin_listen: arguments.admin_listen,
+                ..Overrides::default()
+            };
+            match sources(common, overrides, err) {
+                Ok(sources) => {
+                    healthcheck::ask(&sources, arguments.url.as_deref(), out, err).into()
+                }
+                Err(_) => Status::Failure.into(),
+            }
+        }
+        Command::Sandbox(arguments) => match sources(common, Overrides::default(), err) {
+            Ok(sources) => sandbox::sandbox(&sources, &arguments, out, err),
+            Err(status) => status.into(),
+        },
+        Command::Later(later) => {
+            say(
+                err,
+                &format!("`{}` is not part of this version", later.name()),
+            );
+            Status::Usage.into()
+        }
+    }
+}
+
+fn sources(common: Common, overrides: Overrides, err: &mut dyn Write) -> Result<Sources, Status> {
+    let flag = |key, name, value: Option<String>| value.map(|value| Flag { key, value, name });
+    let listen = overrides.listen.into_iter().map(|value| Flag {
+        key: "listen.http",
+        value,
+        name: "--listen",
+    });
+    let flags = [
+        flag("log.format", "--log-format", common.log_format),
+        flag("log.level", "--log-level", common.log_level),
+        flag("admin.listen", "--admin-listen", overrides.admin_listen),
+        flag(
+            "default_tenant",
+            "--default-tenant",
+            overrides.default_tenant,
+        ),
+        flag("listen.public_url", "--public-url", overrides.public_url),
+        flag(
+            "shutdown.drain_delay",
+            "--drain-delay",
+            overrides.drain_delay,
+        ),
+        flag(
+            "shutdown.drain_timeout",
+            "--drain-timeout",
+            overrides.drain_timeout,
+        ),
+    ];
+    let flags = flags.into_iter().flatten().chain(listen).collect();
+    Sources::of_process(common.config, flags).map_err(|error| {
+        say(
+            err,
+            &format!("the working directory cannot be used: {error}"),
+        );
+        Status::Usage
+    })
+}
+
+/// Writes a line. A closed stdout or stderr is the reader's affair.
+fn say(stream: &mut dyn Write, line: &str) {
+    let _written = writeln!(stream, "{line}");
+}
+
+/// Writes all faults, then all warnings.
+fn say_faults(err: &mut dyn Write, faults: &Faults) {
+    for fault in &faults.faults {
+        say(err, &fault.to_string());
+    }
+    for warning in &faults.warnings {
+        say(err, &format!("warning: {warning}"));
+    }
+}
+
+/// `1 tenant`, `2 tenants`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

@@ -1,0 +1,35 @@
+//! `run`: serve what the configuration says.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::{Status, say_faults};
+use crate::config::{self, Resolved, Sources};
+use crate::{app, telemetry};
+
+pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> ExitCode {
+    match config::load(sources) {
+        Ok(resolved) => serve(resolved),
+        Err(faults) => {
+            say_faults(err, &faults);
+            Status::Usage.into()
+        }
+    }
+}
+
+/// Starts the log, says what was loaded, and serves until a signal.
+pub(super) fn serve(resolved: Resolved) -> ExitCode {
+    let _log = telemetry::start(&resolved.telemetry);
+    let version = env!("CARGO_PKG_VERSION");
+    match &resolved.file {
+        Some(file) => tracing::info!(version, file = %file.display(), "configuration read"),
+        None => tracing::info!(
+            version,
+            "configuration read from flags and environment, without a file"
+        ),
+    }
+    for warning in &resolved.warnings {
+        tracing::warn!("{warning}");
+    }
+    app::run(resolved)
+}

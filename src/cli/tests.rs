@@ -1,0 +1,233 @@
+//! What was typed and what it means; what commands print and where.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread;
+
+use clap::CommandFactory;
+
+use super::*;
+
+const TENANT: &str =
+    "[tenants.acme]\nsubdomain = \"mc1\"\nclient_id = \"id\"\nclient_secret = \"s3cret\"\n";
+
+/// Status, stdout and stderr of a command that reads this file.
+fn run_with(
+    text: &str,
+    command: impl Fn(&Sources, &mut dyn Write, &mut dyn Write) -> Status,
+) -> (Status, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("sfmc-auth-proxy.toml"), text).unwrap();
+    let sources = Sources {
+        working_directory: folder.path().to_owned(),
+        ..Sources::default()
+    };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = command(&sources, &mut out, &mut err);
+    let text = |bytes: Vec<u8>| {
+        let folder = folder.path().display().to_string();
+        String::from_utf8(bytes).unwrap().replace(&folder, "")
+    };
+    (status, text(out), text(err))
+}
+
+#[test]
+fn the_arguments_are_sound() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for typed in [
+        &["--help"][..],
+        &["--version"],
+        &["run", "--help"],
+        &["check", "--help"],
+        &["print-config", "--help"],
+        &["healthcheck", "--help"],
+        &["sandbox", "--help"],
+    ] {
+        let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
+        assert_eq!(asked.unwrap_err().exit_code(), 0, "{typed:?}");
+    }
+    for typed in [
+        &[][..],
+        &["nonsense"],
+        &["run", "--nonsense"],
+        &["check", "x"],
+    ] {
+        let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
+        assert_eq!(asked.unwrap_err().exit_code(), 2, "{typed:?}");
+    }
+}
+
+#[test]
+fn every_flag_is_a_key_of_the_file() {
+    let typed = [
+        "sfmc-auth-proxy",
+        "run",
+        "--config=f.toml",
+        "--listen=127.0.0.1:1",
+        "--listen=127.0.0.1:2",
+        "--admin-listen=127.0.0.1:3",
+        "--default-tenant=acme",
+        "--public-url=http://p.example",
+        "--drain-delay=1s",
+        "--drain-timeout=2s",
+        "--log-format=text",
+        "--log-level=warn",
+    ];
+    let arguments = Arguments::try_parse_from(typed).unwrap();
+    let Command::Run(overrides) = arguments.command else {
+        panic!("run was typed");
+    };
+    let mut sources = sources(arguments.common, overrides, &mut Vec::new()).unwrap();
+    assert_eq!(sources.file.take().as_deref(), Some(Path::new("f.toml")));
+    sources.environment.clear();
+    let resolved = crate::config::with_text(&sources, TENANT).unwrap();
+    let server = resolved.server;
+    let listeners: Vec<_> = server.listeners.iter().map(ToString::to_string).collect();
+    assert_eq!(listeners, ["127.0.0.1:1", "127.0.0.1:2"]);
+    assert_eq!(resolved.admin.listen.port(), 3);
+    assert_eq!(resolved.proxy.default_tenant.as_deref(), Some("acme"));
+    assert_eq!(
+        resolved.proxy.public_url.as_deref(),
+        Some("http://p.example")
+    );
+    assert_eq!(
+        (server.drain_delay.as_secs(), server.drain_timeout.as_secs()),
+        (1, 2)
+    );
+    assert_eq!(
+        resolved.telemetry.format,
+        Some(crate::telemetry::Format::Text)
+    );
+    assert_eq!(resolved.telemetry.level, tracing::Level::WARN);
+}
+
+#[test]
+fn later_commands_are_known_by_name() {
+    for typed in [
+        &["doctor", "acme:emea", "--json"][..],
+        &["login"],
+        &["exec", "--", "sh", "-c", "true"],
+        &["ca", "--help"],
+        &["snippet", "curl"],
+        &["suggest", "-x"],
+        &["scopes", "acme"],
+    ] {
+        let arguments = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed)).unwrap();
+        let Command::Later(later) = &arguments.command else {
+            panic!("{typed:?} is not of a later version");
+        };
+        assert_eq!(later.name(), typed[0]);
+        let mut err = Vec::new();
+        let code = dispatch(arguments, &mut Vec::new(), &mut err);
+        assert_eq!(code, Status::Usage.into());
+        let said = String::from_utf8(err).unwrap();
+        assert_eq!(
+            said,
+            format!("`{}` is not part of this version\n", typed[0])
+        );
+    }
+}
+
+#[test]
+fn check_prints_the_result_to_stdout_and_faults_to_stderr() {
+    let check = |syntax_only| {
+        move |sources: &Sources, out: &mut dyn Write, err: &mut dyn Write| {
+            check::check(sources, syntax_only, out, err)
+        }
+    };
+    let (status, out, err) = run_with(TENANT, check(false));
+    assert_eq!((status, err.as_str()), (Status::Clean, ""));
+    assert_eq!(
+        out,
+        "configuration is fine: 1 tenant, 1 account, 2 listeners (/sfmc-auth-proxy.toml)\n"
+    );
+    let text = TENANT.replace("client_secret =", "scope = []\nclient_secret_file =");
+    let (status, out, err) = run_with(&text, check(true));
+    assert_eq!((status, err.as_str()), (Status::Clean, ""));
+    assert!(out.contains("\nwarning: sfmc-auth-proxy.toml:4: tenants.acme.scope: is empty"));
+    let (status, out, err) = run_with(&text, check(false));
+    assert_eq!((status, out.as_str()), (Status::Usage, ""));
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(
+        lines[0],
+        "sfmc-auth-proxy.toml:5: tenants.acme.client_secret_file: the file /s3cret does not exist; name a file that \
+         holds the secret"
+    );
+    assert!(lines[1].starts_with("warning: ") && lines[2] == "1 fault");
+}
+
+#[test]
+fn print_config_prints_what_there_is_beside_the_faults() {
+    let text = format!("{TENANT}[log]\nlevel = \"loud\"\nformat = \"json\"\n");
+    let (status, out, err) = run_with(&text, print_config::print);
+    assert_eq!(status, Status::Usage);
+    assert!(out.contains("format = \"json\"  # sfmc-auth-proxy.toml:7"));
+    assert!(out.contains("client_secret = \"[redacted]\"") && !out.contains("s3cret"));
+    assert!(err.starts_with("sfmc-auth-proxy.toml:6: log.level: "));
+}
+
+/// Answers one connection with these bytes.
+fn answering(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        let read = stream.read(&mut head).unwrap();
+        assert!(head[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"));
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    port
+}
+
+#[test]
+fn healthcheck_asks_and_exits_by_the_answer() {
+    let ask = |text: &str, url: Option<&str>| {
+        run_with(text, |sources, out, err| {
+            healthcheck::ask(sources, url, out, err)
+        })
+    };
+    // The secret of this tenant is not there, and is not needed.
+    let admin = |listen: &str| {
+        format!("[admin]\nlisten = \"{listen}\"\n[tenants.acme]\nclient_secret_file = \"/none\"\n")
+    };
+    let port = answering("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n");
+    let asked = ask(&admin(&format!("0.0.0.0:{port}")), None);
+    assert_eq!(asked, (Status::Clean, "ok\n".to_owned(), String::new()));
+    let port = answering("HTTP/1.1 503 Service Unavailable\r\n\r\ndraining\n");
+    let asked = ask(
+        &admin("127.0.0.1:1"),
+        Some(&format!("http://localhost:{port}")),
+    );
+    let said = "not ready: 503 draining\n".to_owned();
+    assert_eq!(asked, (Status::Failure, String::new(), said));
+    let port = answering("SSH-2.0-x\r\n");
+    let (status, _, err) = ask(&admin(&format!("127.0.0.1:{port}")), None);
+    assert_eq!(
+        (status, err.as_str()),
+        (Status::Failure, "the answer is no HTTP\n")
+    );
+    for (listen, url, words) in [
+        ("127.0.0.1:0", None, "admin.listen has port 0"),
+        (
+            "127.0.0.1",
+            None,
+            "admin.listen: \"127.0.0.1\" is no address",
+        ),
+        ("127.0.0.1:1", None, "127.0.0.1:1 does not answer: "),
+        (
+            "127.0.0.1:1",
+            Some("https://localhost/"),
+            "--url wants an http URL",
+        ),
+    ] {
+        let (status, out, err) = ask(&admin(listen), url);
+        assert_eq!((status, out.as_str()), (Status::Failure, ""));
+        assert!(err.contains(words), "{err}");
+    }
+}

@@ -1,0 +1,226 @@
+//! What the configuration means: values become the settings of every room, and how they fit together is checked. Finds
+//! every fault and stops at none.
+
+mod address;
+mod files;
+mod limits;
+mod listen;
+mod tenant;
+mod url;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fault::{Faults, Origin};
+use super::key_path::KeyPath;
+use super::keys;
+use super::layers::Values;
+use super::machine::Machine;
+use super::source::Sources;
+use super::value::{Complaint, Item, Value};
+use super::{Depth, Resolved, Summary, shorthand};
+use crate::{admin, proxy, server, telemetry, upstream};
+
+pub(super) use listen::admin as admin_address;
+
+/// The values under review, and what has been found.
+pub(super) struct Review<'a> {
+    pub(super) values: &'a Values,
+    pub(super) sources: &'a Sources,
+    pub(super) depth: Depth,
+    pub(super) machine: &'a Machine,
+    pub(super) faults: &'a mut Faults,
+}
+
+/// Resolves everything. The second part is there if nothing is wrong and everything was read.
+pub(super) fn resolve(
+    review: &mut Review<'_>,
+    file: Option<PathBuf>,
+) -> (Summary, Option<Resolved>) {
+    let tenants = tenant::all(review);
+    let default_tenant = tenant::default(review, &tenants);
+    let listening = listen::listeners(review, &tenants, default_tenant.as_deref());
+    let admin = listen::admin(review);
+    listen::keep_apart(review, &listening, admin);
+    let public_url = url::public(review);
+    let allowed_hosts = url::allowed_hosts(review);
+    let limits = limits::limits(review);
+    let summary = Summary {
+        file: file.clone(),
+        tenants: tenants.len(),
+        accounts: tenants.iter().map(tenant::Tenant::accounts_count).sum(),
+        listeners: listening.addresses.len(),
+        warnings: Vec::new(),
+    };
+    if !review.faults.faults.is_empty() {
+        return (summary, None);
+    }
+    let settings: Option<Vec<_>> = tenants.into_iter().map(|tenant| tenant.settings).collect();
+    let (Some(tenants), Some(listen)) = (settings, admin) else {
+        return (summary, None);
+    };
+    let resolved = Resolved {
+        server: server_settings(review, &limits, listening.addresses),
+        optional_listeners: listening.optional,
+        admin: admin::Settings { listen },
+        proxy: proxy::Settings {
+            tenants,
+            default_tenant,
+            listeners: listening.selections,
+            public_url,
+            allowed_hosts,
+            response_head_timeout: review.duration("timeouts.response_head"),
+            body_stall_timeout: review.duration("timeouts.body_stall"),
+            replay_size_max: limits.replay_size_max,
+            buffered_size_max: limits.buffered_size_max,
+            forced_mints_max: limits.forced_mints_max,
+            via: review.flag("upstream.via"),
+        },
+        upstream: upstream::Settings {
+            connect_timeout: review.duration("timeouts.connect"),
+            pool_idle_timeout: review.duration("timeouts.pool_idle"),
+            headers_max: limits.headers_max,
+            header_size_max: limits.header_size_max,
+            preserve_header_case: review.flag("listen.preserve_header_case"),
+            body_stall_timeout: review.duration("timeouts.body_stall"),
+        },
+        telemetry: telemetry(review),
+        file,
+        warnings: Vec::new(),
+    };
+    (summary, Some(resolved))
+}
+
+fn server_settings(
+    review: &Review<'_>,
+    limits: &limits::Limits,
+    listeners: Vec<server::Address>,
+) -> server::Settings {
+    server::Settings {
+        listeners,
+        workers: limits.workers,
+        connections_max: limits.connections_max,
+        headers_max: limits.headers_max,
+        header_size_max: limits.header_size_max,
+        preserve_header_case: review.flag("listen.preserve_header_case"),
+        request_head_timeout: review.duration("timeouts.request_head"),
+        client_idle_timeout: review.duration("timeouts.client_idle"),
+        body_stall_timeout: review.duration("timeouts.body_stall"),
+        drain_delay: review.duration("shutdown.drain_delay"),
+        drain_timeout: review.duration("shutdown.drain_timeout"),
+    }
+}
+
+fn telemetry(review: &Review<'_>) -> telemetry::Settings {
+    telemetry::Settings {
+        format: match review.text(&KeyPath::of("log.format")) {
+            Some("json") => Some(telemetry::Format::Json),
+            Some("text") => Some(telemetry::Format::Text),
+            _ => None,
+        },
+        level: review
+            .text(&KeyPath::of("log.level"))
+            .and_then(|level| level.parse().ok())
+            .unwrap_or(tracing::Level::INFO),
+    }
+}
+
+impl<'a> Review<'a> {
+    fn value(&self, path: &KeyPath) -> Option<&'a Value> {
+        debug_assert!(keys::find(path).is_some(), "{path} is in the table of keys");
+        self.values.get(path).map(|given| &given.value)
+    }
+
+    fn text(&self, path: &KeyPath) -> Option<&'a str> {
+        match self.value(path) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn list(&self, path: &KeyPath) -> &'a [Item] {
+        match self.value(path) {
+            Some(Value::List(items)) => items,
+            _ => &[],
+        }
+    }
+
+    fn number_at(&self, path: &KeyPath) -> Option<u64> {
+        match self.value(path) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A number that has a default; nothing where a fault was found.
+    fn number(&self, key: &str) -> u64 {
+        self.number_at(&KeyPath::of(key)).unwrap_or_default()
+    }
+
+    fn flag_at(&self, path: &KeyPath) -> bool {
+        matches!(self.value(path), Some(Value::Flag(true)))
+    }
+
+    fn flag(&self, key: &str) -> bool {
+        self.flag_at(&KeyPath::of(key))
+    }
+
+    fn duration_at(&self, path: &KeyPath) -> Duration {
+        match self.value(path) {
+            Some(Value::Duration(duration)) => *duration,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn duration(&self, key: &str) -> Duration {
+        self.duration_at(&KeyPath::of(key))
+    }
+
+    fn origin(&self, path: &KeyPath) -> Option<Origin> {
+        self.values.origin(path).cloned()
+    }
+
+    /// Whether a key stands at its default.
+    fn is_default(&self, path: &KeyPath) -> bool {
+        self.origin(path) == Some(Origin::Default)
+    }
+
+    fn fault(&mut self, path: &KeyPath, what: impl Into<String>, instead: impl Into<String>) {
+        let origin = self.origin(path);
+        self.faults.add(origin, path, what, instead);
+    }
+
+    fn complaint(&mut self, origin: Option<Origin>, path: &KeyPath, complaint: Complaint) {
+        self.faults
+            .add(origin, path, complaint.what, complaint.instead);
+    }
+
+    fn warn(&mut self, origin: Option<&Origin>, path: &KeyPath, warning: impl fmt::Display) {
+        let place = origin.map_or_else(String::new, |origin| format!("{origin}: "));
+        self.faults.warn(format!("{place}{path}: {warning}"));
+    }
+
+    /// Notes that a table lacks a key, unless the key may stand on a line that could not be read.
+    fn missing(&mut self, table: &KeyPath, leaf: &str, instead: &str) {
+        let path = table.child(leaf);
+        if self.values.is_partial || self.values.is_given(&path) {
+            return;
+        }
+        let origin = self.origin(table);
+        let variable = match &origin {
+            Some(Origin::Environment(_)) => shorthand::variable_for(leaf),
+            _ => None,
+        };
+        let instead = variable.map_or_else(|| instead.to_owned(), |name| format!("set {name}"));
+        self.faults.add(origin, path, "is missing", instead);
+    }
+}
+
+/// One complaint.
+fn complain<T>(what: impl Into<String>, instead: impl Into<String>) -> Result<T, Complaint> {
+    Err(Complaint {
+        what: what.into(),
+        instead: instead.into(),
+    })
+}

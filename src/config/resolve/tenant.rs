@@ -1,0 +1,262 @@
+//! Tenants: names, where tokens come from, accounts, scopes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Review, files, url};
+use crate::config::fault::shown;
+use crate::config::key_path::KeyPath;
+use crate::config::{scopes, suggest};
+use crate::proxy::TenantSettings;
+use crate::token::{EndpointSettings, Mid};
+
+/// DNS labels are no longer either, and names stand in URLs and metrics.
+const NAME_LETTERS_MAX: usize = 63;
+
+/// A tenant as far as it could be made out.
+pub(super) struct Tenant {
+    pub(super) name: String,
+    /// Named accounts; without a member id where that is wrong.
+    pub(super) accounts: BTreeMap<String, Option<Mid>>,
+    default_account: Option<Mid>,
+    /// Callers may select any member id, or it could not be made out which.
+    admits_any: bool,
+    /// Everything; `None` if a part is wrong or was not to be read.
+    pub(super) settings: Option<TenantSettings>,
+}
+
+impl Tenant {
+    /// Whether calls may select this member id.
+    pub(super) fn admits(&self, mid: Mid) -> bool {
+        self.admits_any
+            || self.default_account == Some(mid)
+            || self.accounts.values().any(|named| *named == Some(mid))
+    }
+
+    /// How many accounts are configured; one, where none is.
+    pub(super) fn accounts_count(&self) -> usize {
+        let unnamed = self
+            .default_account
+            .is_some_and(|mid| !self.accounts.values().any(|named| *named == Some(mid)));
+        (self.accounts.len() + usize::from(unnamed)).max(1)
+    }
+}
+
+pub(super) fn all(review: &mut Review<'_>) -> Vec<Tenant> {
+    let table = KeyPath::of("tenants");
+    let names = review.values.names(&table);
+    if names.is_empty() && !review.values.is_partial {
+        no_tenant(review);
+    }
+    names
+        .iter()
+        .map(|name| {
+            check_name(review, &table, name, &names);
+            tenant(review, &table.child(name), name)
+        })
+        .collect()
+}
+
+fn no_tenant(review: &mut Review<'_>) {
+    let searched: Vec<String> = review
+        .sources
+        .candidates()
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let instead = format!(
+        "write a configuration file with a [tenants.NAME] table ({}, or any with --config), or set SFMC_SUBDOMAIN, \
+         SFMC_CLIENT_ID and SFMC_CLIENT_SECRET; to try the proxy without either, run `sfmc-auth-proxy sandbox`",
+        searched.join(", ")
+    );
+    review.faults.add(None, "", "there is no tenant", instead);
+}
+
+/// The tenant of calls that select none: the one named, or the only one.
+pub(super) fn default(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<String> {
+    let path = KeyPath::of("default_tenant");
+    match review.text(&path) {
+        Some(name) => {
+            if !tenants.iter().any(|tenant| tenant.name == name) {
+                unknown(review, &path, name, tenants);
+            }
+            Some(name.to_owned())
+        }
+        None => match tenants {
+            [only] => Some(only.name.clone()),
+            _ => None,
+        },
+    }
+}
+
+/// Notes that there is no tenant of this name.
+pub(super) fn unknown(review: &mut Review<'_>, path: &KeyPath, name: &str, tenants: &[Tenant]) {
+    if review.values.is_partial || tenants.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    let instead = match suggest::nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("there are: {}", names.join(", ")),
+    };
+    review.fault(path, format!("there is no tenant {}", shown(name)), instead);
+}
+
+/// Names stand in URLs, whose letters others re-case: so they are lower case, and matched without regard to case.
+fn check_name(review: &mut Review<'_>, table: &KeyPath, name: &str, all: &[String]) {
+    let path = table.child(name);
+    let lower = name.to_lowercase();
+    let twin = all
+        .iter()
+        .find(|other| *other != name && other.to_lowercase() == lower);
+    let plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let (what, instead) = if let Some(twin) = twin {
+        if lower == name {
+            return;
+        }
+        let what = format!("is the same name as {twin:?}, because case does not count");
+        (what, "give one of them another name".to_owned())
+    } else if name.chars().all(plain) && !name.is_empty() {
+        if name.len() <= NAME_LETTERS_MAX {
+            return;
+        }
+        let what = format!("is longer than {NAME_LETTERS_MAX} letters");
+        (what, "choose a shorter name".to_owned())
+    } else {
+        let spelling: String = lower
+            .chars()
+            .map(|letter| if plain(letter) { letter } else { '-' })
+            .collect();
+        let instead = if spelling.trim_matches('-').is_empty() {
+            "choose a name of these letters".to_owned()
+        } else {
+            format!("write {spelling:?}")
+        };
+        ("a name is made of a-z, 0-9 and -".to_owned(), instead)
+    };
+    review.fault(&path, what, instead);
+}
+
+fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
+    let accounts = accounts(review, table);
+    let default_account = review.number_at(&table.child("account_id"));
+    let allow_any_account = review.flag_at(&table.child("allow_any_account"));
+    let spoiled = |leaf: &str| review.values.is_spoiled(&table.child(leaf));
+    let admits_any = allow_any_account
+        || spoiled("allow_any_account")
+        || spoiled("account_id")
+        || accounts.values().any(Option::is_none);
+    let endpoint = endpoint(review, table);
+    let roots = files::certificates(review, &table.child("ca_file"));
+    let named: Option<BTreeMap<String, Mid>> = accounts
+        .iter()
+        .map(|(name, mid)| Some((name.clone(), (*mid)?)))
+        .collect();
+    let settings = match (endpoint, roots, named) {
+        (Some(endpoint), Some(roots), Some(accounts)) => Some(TenantSettings {
+            name: name.to_owned(),
+            endpoint,
+            accounts,
+            default_account,
+            allow_any_account,
+            extra_roots: Arc::new(roots),
+        }),
+        _ => None,
+    };
+    Tenant {
+        name: name.to_owned(),
+        accounts,
+        default_account,
+        admits_any,
+        settings,
+    }
+}
+
+fn accounts(review: &mut Review<'_>, table: &KeyPath) -> BTreeMap<String, Option<Mid>> {
+    let table = table.child("accounts");
+    let names = review.values.names(&table);
+    for name in &names {
+        check_name(review, &table, name, &names);
+        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+            let instead = format!("write a word, as unit-{name}");
+            review.fault(
+                &table.child(name),
+                "a name of digits alone reads as a member id",
+                instead,
+            );
+        }
+    }
+    names
+        .into_iter()
+        .map(|name| {
+            let mid = review.number_at(&table.child(&name));
+            (name, mid)
+        })
+        .collect()
+}
+
+fn endpoint(review: &mut Review<'_>, table: &KeyPath) -> Option<EndpointSettings> {
+    let authority = url::token_authority(review, table);
+    let client_id = client_id(review, table);
+    let client_secret = files::secret(review, table, "client_secret");
+    let scope = scope(review, &table.child("scope"));
+    let (auth_url, lock) = authority?;
+    Some(EndpointSettings {
+        auth_url,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        scope,
+        refresh_before: review.duration_at(&table.child("refresh_before")),
+        lock,
+    })
+}
+
+fn client_id(review: &mut Review<'_>, table: &KeyPath) -> Option<String> {
+    let path = table.child("client_id");
+    let Some(id) = review.text(&path) else {
+        review.missing(
+            table,
+            "client_id",
+            "write client_id = \"…\", the installed package's client id",
+        );
+        return None;
+    };
+    if id.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+        review.fault(&path, "holds white space", "write the client id alone");
+        return None;
+    }
+    Some(id.to_owned())
+}
+
+fn scope(review: &mut Review<'_>, path: &KeyPath) -> Option<String> {
+    let words = review.list(path);
+    if words.is_empty() {
+        if let Some(origin) = review.origin(path) {
+            let words = "is empty and is left out of token requests, since Marketing Cloud gives a token without any \
+                         permission for an empty scope";
+            review.warn(Some(&origin), path, words);
+        }
+        return None;
+    }
+    for item in words {
+        let fits = |letter: char| letter.is_ascii_graphic() && letter != '"' && letter != '\\';
+        if !item.text.chars().all(fits) {
+            let what = format!("{} is no scope", shown(&item.text));
+            let origin = Some(item.origin.clone());
+            review
+                .faults
+                .add(origin, path, what, "write names such as \"email_read\"");
+        } else if !scopes::is_known(&item.text) {
+            let advice =
+                match suggest::nearest(&item.text, scopes::all().iter().map(String::as_str)) {
+                    Some(near) => format!("; did you mean {near}?"),
+                    None => String::new(),
+                };
+            let words = format!("{} is not a scope that is known here{advice}", item.text);
+            review.warn(Some(&item.origin), path, words);
+        }
+    }
+    let words: Vec<&str> = words.iter().map(|item| item.text.as_str()).collect();
+    Some(words.join(" "))
+}

@@ -1,0 +1,174 @@
+//! What is kept beside the code: sample, schema and reference. `BLESS=1 cargo test` writes the last two anew.
+
+use std::fs;
+
+use super::super::keys::{KEYS, Served};
+use super::*;
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(path(file)).unwrap_or_default()
+}
+
+fn assert_fresh(file: &str, text: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path(file), text).unwrap();
+    }
+    assert!(
+        read(file) == text,
+        "{file} is stale: run BLESS=1 cargo test documents"
+    );
+}
+
+fn sample() -> String {
+    read("config/sfmc-auth-proxy.toml")
+}
+
+/// The sample with every key that is only shown switched on.
+fn sample_in_full() -> String {
+    let is_key = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        line.contains(" = ") && KEYS.iter().any(|key| key.leaf() == name)
+    };
+    let line = |line: &str| match line.strip_prefix("# ") {
+        Some(key) if is_key(key) => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    sample().lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn as_json(text: &str) -> serde_json::Value {
+    serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap()
+}
+
+#[test]
+fn the_schema_is_fresh() {
+    assert_fresh("config/schema.json", &format!("{:#}\n", schema()));
+}
+
+#[test]
+fn the_reference_is_fresh_and_names_every_key() {
+    let reference = reference();
+    assert_fresh("docs/configuration.md", &reference);
+    for key in KEYS
+        .iter()
+        .filter(|key| key.served != Served::Later && key.leaf() != "*")
+    {
+        assert!(
+            reference.contains(&format!("- **`{}`**", key.leaf())),
+            "{}",
+            key.pattern
+        );
+        assert!(key.doc.ends_with('.'), "{}", key.pattern);
+        if let Some(name) = key.environment_name() {
+            assert!(reference.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_sample_is_fine_as_it_is_and_in_full() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for text in [sample(), sample_in_full()] {
+        let faults = found(&text, &[], Depth::Syntax);
+        assert_eq!(lines(&faults), [""; 0]);
+        assert_eq!(faults.warnings, [""; 0]);
+        let errors: Vec<String> = validator
+            .iter_errors(&as_json(&text))
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(errors, [""; 0]);
+    }
+}
+
+#[test]
+fn the_sample_shows_every_key_at_its_default() {
+    let mut values = Values::default();
+    let document = Document {
+        path: Path::new("sample").into(),
+        text: sample_in_full(),
+    };
+    let sources = sources(&[]);
+    document::read(
+        &document,
+        &sources.environment,
+        Depth::Syntax,
+        &mut values,
+        &mut Faults::default(),
+    );
+    for key in KEYS
+        .iter()
+        .filter(|key| key.served != Served::Later && key.leaf() != "client_secret")
+    {
+        let shown = values.all().find(|(path, _)| path.fits(key.pattern));
+        let (path, given) = shown.unwrap_or_else(|| panic!("the sample lacks {}", key.pattern));
+        let example = ["listen.allowed_hosts", "tenants.*.trusted_hosts"].contains(&key.pattern);
+        if let (Some(default), false) = (key.default, example) {
+            let default = value::Value::read(key.kind, value::Raw::bare(default), &Origin::Default)
+                .ok()
+                .unwrap();
+            assert_eq!(given.value.plain(), default.plain(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_wrong() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let tenant = |lines: &str| format!("{TENANT}{lines}");
+    for bad in [
+        "defaut_tenant = \"acme\"".to_owned(),
+        "[listen]\nhttp = \"127.0.0.1:1\"".to_owned(),
+        "[listen]\nhttp = [\"127.0.0.1\"]".to_owned(),
+        "[listen]\nhttps = [\"127.0.0.1:1\"]".to_owned(),
+        "[listen.tls]\ncert_file = \"x\"".to_owned(),
+        "[listen]\npublic_url = \"p.example\"".to_owned(),
+        "[[listener]]\ntenant = \"acme\"".to_owned(),
+        "[listener]\naddress = \"127.0.0.1:1\"".to_owned(),
+        "[[listener]]\naddress = \"127.0.0.1:1\"\nclient = \"x\"".to_owned(),
+        "[admin]\nquit = true".to_owned(),
+        "[tenants.Acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"\nclient_secret = \"s\"".to_owned(),
+        "[tenants.acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"".to_owned(),
+        "[tenants.acme]\nclient_id = \"i\"\nclient_secret = \"s\"".to_owned(),
+        tenant("client_secret_file = \"x\""),
+        tenant("mode = \"no_send\""),
+        tenant("account_id = 0"),
+        tenant("account_id = \"x\""),
+        tenant("refresh_before = 120"),
+        tenant("[tenants.acme.accounts]\n510 = 1"),
+        "[intercept]".to_owned(),
+        "[clients.x]".to_owned(),
+        "[state]".to_owned(),
+        "[audit]".to_owned(),
+        "[upstream]\nproxy = \"env\"".to_owned(),
+        "[timeouts]\nconnect = \"10\"".to_owned(),
+        "[limits]\nmax_headers = 0".to_owned(),
+        "[limits]\nmax_replay_size = \"4Mi\"".to_owned(),
+        "[limits]\nmax_envelope_size = \"4MiB\"".to_owned(),
+        "[log]\nlevel = \"loud\"".to_owned(),
+    ] {
+        assert!(
+            !validator.is_valid(&as_json(&bad)),
+            "the schema lets through: {bad}"
+        );
+        assert!(
+            !found(&bad, &[], Depth::Syntax).faults.is_empty(),
+            "check lets through: {bad}"
+        );
+    }
+    for good in [
+        tenant("account_id = \"510001234\"\nscope = \"email_read\""),
+        tenant("account_id = \"${MID}\"\nmode = \"${MODE}\"\nrefresh_before = \"${BEFORE}\""),
+        tenant(
+            "[limits]\nmax_headers = \"${HEADERS}\"\nmax_replay_size = \"0B\"\n[timeouts]\nconnect = \"1m 30s\"",
+        ),
+    ] {
+        assert!(
+            validator.is_valid(&as_json(&good)),
+            "the schema refuses: {good}"
+        );
+    }
+}

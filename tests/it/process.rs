@@ -1,0 +1,233 @@
+//! The real binary as a child process: started with a configuration file, watched through its log, stopped by signal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use sfmc_auth_proxy::sandbox;
+
+use crate::harness::PATIENCE;
+
+/// The binary under test.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sfmc-auth-proxy"));
+    // What the machine happens to have set must not reach a test.
+    for (name, _value) in std::env::vars() {
+        if name.starts_with("SFMC_") || name.to_ascii_lowercase().ends_with("_proxy") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+/// Runs the binary to its end.
+pub fn run(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> Output {
+    binary()
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// A configuration file for this sandbox, in a folder of its own with the secret and the CA beside it.
+pub fn configuration(tenant: &sandbox::Tenant, more: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let settings = tenant.settings();
+    fs::write(
+        folder.path().join("secret"),
+        format!("{}\n", settings.client_secret),
+    )
+    .unwrap();
+    fs::write(folder.path().join("ca.pem"), tenant.ca_pem()).unwrap();
+    let text = format!(
+        r#"
+[listen]
+http = ["127.0.0.1:0"]
+
+[admin]
+listen = "127.0.0.1:0"
+
+[tenants.acme]
+subdomain = "{}"
+client_id = "{}"
+client_secret_file = "secret"
+auth_url = "{}"
+trusted_hosts = ["{}", "{}"]
+ca_file = "ca.pem"
+account_id = 510001234
+
+[tenants.acme.accounts]
+emea = 510001235
+{more}
+"#,
+        settings.subdomain,
+        settings.client_id,
+        tenant.auth_url().trim_end_matches('/'),
+        tenant.rest_authority(),
+        tenant.soap_authority(),
+    );
+    fs::write(folder.path().join("sfmc-auth-proxy.toml"), text).unwrap();
+    folder
+}
+
+/// A running proxy process. Killed when dropped.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Process {
+    /// Starts `run` in this folder and waits until it listens.
+    pub async fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let log = folder.join("log");
+        let file = fs::File::create(&log).unwrap();
+        let child = binary()
+            .arg("run")
+            .args(["--log-format", "json"])
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        let mut process = Self {
+            child,
+            log,
+            address: ([127, 0, 0, 1], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+        };
+        process.address = process.logged_address("listening").await;
+        process.admin = process.logged_address("admin listening").await;
+        process
+    }
+
+    async fn logged_address(&mut self, message: &str) -> SocketAddr {
+        self.logged(|line| line["msg"] == message).await["address"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// The first log line for which this holds; waits for it.
+    pub async fn logged(
+        &mut self,
+        holds: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = self.lines().into_iter().find(&holds) {
+                return line;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "not logged; ended {ended:?}:\n{}",
+                self.log_text()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Every whole line of the log; each must be JSON.
+    pub fn lines(&self) -> Vec<serde_json::Value> {
+        let text = self.log_text();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|_error| panic!("not JSON: {line}"))
+            })
+            .collect()
+    }
+
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The most memory that the process has held so far.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "did not end:\n{}",
+                self.log_text()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
+
+/// Whether a program is there; where the run demands tools, its absence is a failure, else it is said aloud.
+pub fn has_program(name: &str) -> bool {
+    let there = Command::new(name)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    if !there {
+        assert!(
+            std::env::var_os("SFMC_TEST_REQUIRE_TOOLS").is_none(),
+            "{name} is required and not installed"
+        );
+        eprintln!("skipped: {name} is not installed");
+    }
+    there
+}
+
+/// The environment of one's own tenant, as the README has it.
+pub fn own_tenant(secret_file: &Path) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("SFMC_SUBDOMAIN", "mc1234567890abcdefghijklmnop".to_owned()),
+        ("SFMC_CLIENT_ID", "your-client-id".to_owned()),
+        (
+            "SFMC_CLIENT_SECRET_FILE",
+            secret_file.to_str().unwrap().to_owned(),
+        ),
+    ])
+}
