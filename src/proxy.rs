@@ -252,10 +252,10 @@ impl Worker {
             caller.browser,
             takes_trailers,
         );
-        if let Some(location) = headers.get(http::header::LOCATION) {
-            if let Some(ours) = relink::location(location, &call.choice, token, caller) {
-                headers.insert(http::header::LOCATION, ours);
-            }
+        if let Some(location) = headers.get(http::header::LOCATION)
+            && let Some(ours) = relink::location(location, &call.choice, token, caller)
+        {
+            headers.insert(http::header::LOCATION, ours);
         }
         if let Some(advice) = verdict::advice(head.status, because) {
             verdict::annotate(&mut headers, head.status, advice);

@@ -94,6 +94,7 @@ impl Code {
         self.facts().3
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each code")]
     fn facts(self) -> (&'static str, StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {

@@ -98,11 +98,9 @@ impl<'a> Named<'a> {
     }
 
     fn contains(&self, name: &HeaderName) -> bool {
-        *name != TRAILER
-            && self
-                .0
-                .iter()
-                .any(|named| named.eq_ignore_ascii_case(name.as_str()))
+        self.0
+            .iter()
+            .any(|named| named.eq_ignore_ascii_case(name.as_str()))
     }
 }
 

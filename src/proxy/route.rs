@@ -343,9 +343,10 @@ fn without_access_token(raw: &PathAndQuery, rest: &str) -> Result<PathAndQuery, 
 }
 
 fn is_access_token(pair: &str) -> bool {
-    pair.split('=')
+    // Decoded, because the tenant would read an escaped name all the same.
+    form_urlencoded::parse(pair.as_bytes())
         .next()
-        .is_some_and(|name| name.eq_ignore_ascii_case("access_token"))
+        .is_some_and(|(name, _value)| name.eq_ignore_ascii_case("access_token"))
 }
 
 /// Which API a path belongs to. What this version does not serve is refused by name.

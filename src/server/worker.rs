@@ -49,7 +49,7 @@ struct Arrival {
     permit: OwnedSemaphorePermit,
 }
 
-/// Running workers.
+/// Running workers. Dropped, they end at once.
 pub struct Serving {
     stage: watch::Sender<Stage>,
     permits: Arc<Semaphore>,
@@ -212,7 +212,7 @@ impl<H: Handler> Worker<H> {
         loop {
             tokio::select! {
                 biased;
-                _changed = self.staged.changed() => match *self.staged.borrow_and_update() {
+                stage = next(&mut self.staged) => match stage {
                     Stage::Serving => {}
                     Stage::Draining => {
                         accepting.iter().for_each(tokio::task::AbortHandle::abort);
@@ -269,6 +269,14 @@ impl<H: Handler> Worker<H> {
             task.abort_handle(),
             Arc::downgrade(&connection),
         );
+    }
+}
+
+/// The next stage; `Over` if whoever started the workers is gone.
+async fn next(staged: &mut watch::Receiver<Stage>) -> Stage {
+    match staged.changed().await {
+        Ok(()) => *staged.borrow_and_update(),
+        Err(_gone) => Stage::Over,
     }
 }
 

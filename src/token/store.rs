@@ -151,10 +151,10 @@ impl Account {
     ) -> Result<Arc<AccessToken>, Unavailable> {
         let now = Now::read();
         let refresh_before = self.endpoint.settings().refresh_before;
-        if let Some(token) = &*self.current.load() {
-            if token.stage(now, refresh_before, replayable) == Stage::Fresh {
-                return Ok(Arc::clone(token));
-            }
+        if let Some(token) = &*self.current.load()
+            && token.stage(now, refresh_before, replayable) == Stage::Fresh
+        {
+            return Ok(Arc::clone(token));
         }
         let (flight, held) = {
             let mut state = self.state();

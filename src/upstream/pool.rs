@@ -240,10 +240,10 @@ where
         // An early answer: the request is still leaving. The connection is free once that has ended, if it ever is.
         drop(strong);
         tokio::spawn(async move {
-            if sender.ready().await.is_ok() {
-                if let Some(pool) = pool.upgrade() {
-                    pool.put(shelf, sender);
-                }
+            if sender.ready().await.is_ok()
+                && let Some(pool) = pool.upgrade()
+            {
+                pool.put(shelf, sender);
             }
         });
     }

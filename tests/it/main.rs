@@ -12,7 +12,9 @@
 )]
 
 mod harness;
+mod hygiene;
 mod process;
+mod raw;
 
 mod canary;
 mod commands;
@@ -22,5 +24,6 @@ mod logs;
 mod selection;
 mod smoke;
 mod tidy;
+mod tokens;
 mod watching;
 mod wire;

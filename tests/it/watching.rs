@@ -221,3 +221,22 @@ async fn the_tenants_errors_pass_unchanged_with_advice() {
         1.0
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promtool_has_nothing_to_say() {
+    if !crate::process::has_program("promtool") {
+        return;
+    }
+    let stage = Stage::new().await;
+    assert_eq!(stage.get("/sandbox/echo").await.status, 200);
+    let folder = tempfile::TempDir::new().unwrap();
+    let scraped = folder.path().join("metrics");
+    std::fs::write(&scraped, stage.admin("/metrics").await.body).unwrap();
+    let checked = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(&scraped).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && said.is_empty(), "{said}");
+}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
 use sfmc_auth_proxy::sandbox::{Face, Script, pattern_byte};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -513,7 +512,7 @@ async fn no_connection_is_502_and_says_that_nothing_was_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waits_have_ends() {
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(1);
     let stage = Stage::with(
         |_tenant| {},
         |resolved| {
@@ -535,7 +534,7 @@ async fn waits_have_ends() {
         "",
         "a connection without a request"
     );
-    let late = stage.get("/sandbox/slow?ms=3000").await;
+    let late = stage.get("/sandbox/slow?ms=9000").await;
     assert_eq!(
         (late.status.as_u16(), late.code().as_str()),
         (504, "upstream_timeout")
@@ -554,7 +553,7 @@ async fn waits_have_ends() {
         "{answer}"
     );
     let mut cut = connect(&stage).await;
-    cut.write_all(b"GET /sandbox/slow?then=3000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    cut.write_all(b"GET /sandbox/slow?then=9000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     let (answer, end) = rest(&mut cut).await;
@@ -734,7 +733,7 @@ async fn an_early_refusal_is_replayed_with_the_whole_body() {
     assert_eq!(calls.len(), 2);
     let whole = [[b'a'; 1000], [b'b'; 1000]].concat();
     until("the replay is whole", async || {
-        stage.received()[1].body == Bytes::from(whole.clone())
+        stage.received()[1].body == whole
     })
     .await;
 }
@@ -771,4 +770,19 @@ async fn without_room_a_body_streams_unrecorded() {
             .starts_with("HTTP/1.1 200 "),
         "what is recorded is replayed"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_is_let_go_stops_serving() {
+    let stage = Stage::new().await;
+    let address = stage.address();
+    assert_eq!(stage.get("/sandbox/echo").await.status, 200);
+    let mut kept = connect(&stage).await;
+    drop(stage.proxy);
+    let (answer, _end) = rest(&mut kept).await;
+    assert_eq!(answer, "", "cut");
+    until("nobody listens", async || {
+        TcpStream::connect(address).await.is_err()
+    })
+    .await;
 }
