@@ -26,8 +26,7 @@ pub(super) fn child<'a, 'd: 'a>(node: Node<'a, 'd>, name: &'a str) -> Option<Nod
 
 /// The descendant that is reached over those local names.
 pub(super) fn descendant<'a, 'd: 'a>(node: Node<'a, 'd>, path: &[&'a str]) -> Option<Node<'a, 'd>> {
-    path.iter()
-        .try_fold(node, |node, name| child(node, name))
+    path.iter().try_fold(node, |node, name| child(node, name))
 }
 
 /// All text in an element, white space around it left out.

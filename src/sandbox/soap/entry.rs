@@ -31,7 +31,8 @@ impl SoapVersion {
     }
 }
 
-/// One SOAP message as it arrived; there for every envelope that could be read, also when a script answered.
+/// One SOAP message as it arrived; there for every envelope that could be read, also when a script answered, unless it
+/// answered early.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SoapEntry {
     /// The local name of the first element in the Body.
@@ -47,4 +48,6 @@ pub struct SoapEntry {
     /// SHA-256, in lower-case hex, of the received bytes from the start of the Body element's start tag to the end of
     /// its end tag.
     pub body_element_sha256: String,
+    /// The OverallStatus, or the text of the fault, that the face said; none when a script answered.
+    pub answered: Option<String>,
 }

@@ -81,7 +81,10 @@ impl<'a> Envelope<'a> {
         let mut parts = elements(self.header?);
         let part = parts.find(|part| {
             let tag = part.tag_name();
-            tag.name() == name && tag.namespace().is_some_and(|name| ADDRESSING.contains(&name))
+            tag.name() == name
+                && tag
+                    .namespace()
+                    .is_some_and(|name| ADDRESSING.contains(&name))
         })?;
         Some(text(part)).filter(|text| !text.is_empty())
     }
@@ -107,6 +110,7 @@ impl<'a> Envelope<'a> {
             version: self.version,
             token_count,
             body_element_sha256: sha256.hex(),
+            answered: None,
         }
     }
 
@@ -132,7 +136,9 @@ impl<'a> Envelope<'a> {
         }
         found.token_count = tokens.len();
         match tokens.as_slice() {
-            [] => found.faults.push("the Header holds no fueloauth".to_owned()),
+            [] => found
+                .faults
+                .push("the Header holds no fueloauth".to_owned()),
             [token] => match bare_token(*token, header) {
                 Ok(text) => found.token = Some(text),
                 Err(fault) => found.faults.push(fault.to_owned()),

@@ -28,12 +28,13 @@ pub enum SoapFault {
 }
 
 /// Why a message is not answered.
+#[derive(Clone)]
 pub(super) struct Refusal {
-    pub(super) kind: SoapFault,
+    kind: SoapFault,
     /// Said in place of the usual words.
     pub(super) words: Option<String>,
     /// In place of the usual status.
-    pub(super) status: Option<u16>,
+    status: Option<u16>,
 }
 
 impl Refusal {
@@ -42,6 +43,13 @@ impl Refusal {
             words: Some(words.into()),
             ..Self::from(SoapFault::Client)
         }
+    }
+
+    /// The text of the fault.
+    pub(super) fn text<'a>(&'a self, switches: &'a Switches) -> &'a str {
+        self.words
+            .as_deref()
+            .unwrap_or_else(|| words(self.kind, switches))
     }
 
     pub(super) fn with_status(self, status: u16) -> Self {
@@ -78,10 +86,7 @@ pub(super) fn answer(
         SoapFault::TokenExpired => switches.soap_expired_status,
         _ => 500,
     };
-    let words = refusal
-        .words
-        .as_deref()
-        .unwrap_or_else(|| words(refusal.kind, switches));
+    let words = refusal.text(switches);
     let mut body = reply::open(version, &reply::fault_action(), None);
     body.push_str(&match version {
         SoapVersion::V11 => fault_11(refusal.kind, words, endpoint),
@@ -125,12 +130,11 @@ fn fault_11(kind: SoapFault, words: &str, endpoint: &str) -> String {
         _ if is_security(kind) => {
             format!("<faultcode xmlns:q0=\"{WSSE}\">q0:Security</faultcode>")
         }
-        SoapFault::Outage | SoapFault::Throttled => {
-            "<faultcode>soap:Server</faultcode>".to_owned()
-        }
+        SoapFault::Outage | SoapFault::Throttled => "<faultcode>soap:Server</faultcode>".to_owned(),
         _ => "<faultcode>soap:Client</faultcode>".to_owned(),
     };
-    let detail = detail(kind).map_or_else(String::new, |detail| format!("<detail>{detail}</detail>"));
+    let detail =
+        detail(kind).map_or_else(String::new, |detail| format!("<detail>{detail}</detail>"));
     format!(
         "<soap:Fault>{code}<faultstring>{}</faultstring><faultactor>{}</faultactor>{detail}</soap:Fault>",
         escaped(words),
