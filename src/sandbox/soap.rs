@@ -25,11 +25,13 @@ mod service;
 #[cfg(test)]
 mod caller;
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
+mod retrieve_tests;
+#[cfg(test)]
 mod strict_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod work_tests;
 
 use bytes::Bytes;
 use http::Method;
@@ -145,7 +147,9 @@ fn speak(visit: &Visit, content: &Content) -> Answer {
     visit.understood(message);
     match outcome {
         Err(refusal) => fault::answer(&refusal, version, &endpoint(visit), &visit.switches),
-        Ok((operation, said, message_id)) => envelope(version, operation, said, message_id),
+        Ok((operation, said, message_id)) => {
+            envelope(version, operation, said, message_id.as_deref())
+        }
     }
 }
 
@@ -154,12 +158,12 @@ fn envelope(
     version: SoapVersion,
     operation: &Operation,
     said: Said,
-    message_id: Option<String>,
+    message_id: Option<&str>,
 ) -> Answer {
     let action = format!("{}Response", operation.action);
     let start = format!(
         "{}<{} xmlns=\"{}\">",
-        reply::open(version, &action, message_id.as_deref()),
+        reply::open(version, &action, message_id),
         operation.response,
         reply::PARTNER
     );

@@ -105,12 +105,9 @@ fn one(
         );
         return Err(Failure(INVALID, words));
     };
-    let reached = reach::client(request, options).and_then(|usual| {
-        let named = child(node, "Client").is_some();
-        named
-            .then(|| reach::client(request, Some(node)))
-            .unwrap_or(Ok(usual))
-    });
+    // An object's own Client counts more than that of the options.
+    let named = child(node, "Client").map(|_| node).or(options);
+    let reached = reach::client(request, named);
     let id = reached.map_err(|words| Failure(INVALID, words))?;
     let mut records = request.shared.records();
     let account = records.account(id);

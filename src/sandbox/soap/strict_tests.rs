@@ -195,7 +195,7 @@ async fn what_is_no_envelope_is_refused() {
     let (tenant, token) = start().await;
     let good = envelope(V11, &fueloauth(&token), LISTS);
     let cases = [
-        (String::new(), "no XML"),
+        (" ".to_owned(), "no XML"),
         (good.replace("</E:Envelope>", ""), "no XML"),
         (good.replace("</E:Header>", "</E:Head>"), "no XML"),
         (
@@ -230,6 +230,12 @@ async fn what_is_no_envelope_is_refused() {
         );
         assert!(tenant.journal().pop().unwrap().soap.is_none(), "{message}");
     }
+    // An empty message comes without any framing.
+    let faults = refused(&tenant, "", "neither Content-Length nor chunked").await;
+    assert_eq!(
+        faults.first().unwrap(),
+        "neither Content-Length nor chunked"
+    );
     assert_eq!(post_11(&tenant, "Retrieve", &good).await.status(), 200);
 }
 
