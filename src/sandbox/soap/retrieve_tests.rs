@@ -245,3 +245,25 @@ async fn long_answers_are_made_while_they_are_sent() {
     .await;
     assert!(cut.is_err());
 }
+
+#[tokio::test]
+async fn filters_within_filters_have_an_end() {
+    let (tenant, token) = start().await;
+    let leaf = |name: &str| simple(name, "amount", "equals", &["30"]);
+    for (depth, overall) in [(20, "OK"), (40, "Error: The filter is nested too deeply.")] {
+        let mut filter = leaf("LeftOperand");
+        for level in 1..=depth {
+            let name = if level == depth {
+                "Filter"
+            } else {
+                "LeftOperand"
+            };
+            filter = format!(
+                "<{name} xsi:type=\"ComplexFilterPart\">{filter}<LogicalOperator>AND</LogicalOperator>{}</{name}>",
+                leaf("RightOperand")
+            );
+        }
+        let page = retrieve(&tenant, &token, ORDERS, &["amount"], &filter).await;
+        assert_eq!(texts(&page, "OverallStatus"), [overall]);
+    }
+}

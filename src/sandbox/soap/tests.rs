@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use super::caller::{LISTS, V11, V12, body, envelope, fueloauth, last, post, post_11, start};
+use super::charset::decode;
 use super::operation::Operation;
 use crate::sandbox::client::call;
 use crate::sandbox::{Face, Script, SoapFault, Switches, Tenant};
@@ -190,4 +191,50 @@ async fn answers_are_gzipped_on_demand() {
         .unwrap();
     assert!(text.ends_with("</RetrieveResponseMsg></soap:Body></soap:Envelope>"));
     assert!(body(&post_11(&tenant, "Retrieve", &message).await).contains("<OverallStatus>OK"));
+}
+
+#[tokio::test]
+async fn a_message_has_a_length_that_can_be_held() {
+    let (tenant, token) = start().await;
+    let message = envelope(V11, &fueloauth(&token), LISTS);
+    let long = message + &" ".repeat(crate::sandbox::visit::BODY_MAX);
+    let answer = post_11(&tenant, "Retrieve", &long).await;
+    assert_eq!(answer.status(), 413);
+    assert!(body(&answer).contains("<faultcode>soap:Client</faultcode>"));
+    let entry = tenant.journal().pop().unwrap();
+    assert_eq!(
+        (entry.body_length, entry.complete),
+        (long.len() as u64, true)
+    );
+}
+
+#[test]
+fn texts_lead_back_to_their_bytes() {
+    let utf16: Vec<u8> = "\u{FEFF}<\u{E4}\u{1F600}/>"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let latin1 = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xE4</a>";
+    // The message, its charset by Content-Type, a text in it, and the bytes before that text.
+    let cases: [(&[u8], Option<&str>, &str, usize); 5] = [
+        (b"\xEF\xBB\xBF<\xC3\xA4/>", Some("iso-8859-1"), "/>", 6),
+        ("<\u{E4}/>".as_bytes(), None, "/>", 3),
+        (b"<\xE4/>", Some("ISO-8859-1"), "/>", 2),
+        (latin1, None, "</a>", 47),
+        (&utf16, None, "/>", 10),
+    ];
+    for (message, charset, part, before) in cases {
+        let text = decode(message, charset).unwrap();
+        let place = text.text.find(part).unwrap();
+        assert_eq!(text.offset(place), before, "{}", text.text);
+    }
+    let bad: [(&[u8], Option<&str>); 4] = [
+        (b"<\xE4/>", None),
+        (b"<a/>", Some("utf-16")),
+        (b"<a/>", Some("koi8-r")),
+        (b"\xFF\xFE<", None),
+    ];
+    for (message, charset) in bad {
+        assert!(decode(message, charset).is_err(), "{charset:?}");
+    }
 }
