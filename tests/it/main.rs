@@ -24,6 +24,7 @@ mod logs;
 mod selection;
 mod smoke;
 mod soap;
+mod soap_runs;
 mod tidy;
 mod tokens;
 mod watching;
