@@ -17,8 +17,10 @@ mod process;
 mod raw;
 
 mod canary;
+mod clients;
 mod commands;
 mod door;
+mod envelope;
 mod held;
 mod logs;
 mod selection;

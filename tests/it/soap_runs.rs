@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
-use sfmc_auth_proxy::sandbox::{Entry, Face, Script, SoapFault};
+use sfmc_auth_proxy::sandbox::{Entry, Face, Script, SoapFault, Tenant};
 
-use crate::harness::{Answer, EMEA, PARENT, Stage, until};
+use crate::harness::{Answer, Client, EMEA, PARENT, Stage, tenant_settings, until};
+use crate::process::{Process, configuration};
 
 fn envelope(body: &str) -> String {
     format!(
@@ -201,13 +202,11 @@ async fn the_account_is_the_one_selected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_result_of_a_hundred_megabytes_streams() {
-    let stage = Stage::with(
-        |tenant| tenant.switches.soap_page_size = 1_000_000,
-        |_resolved| {},
-    )
-    .await;
-    let mut client = stage.client().await;
+async fn a_result_of_a_hundred_megabytes_streams_in_bounded_memory() {
+    let tenant = Tenant::start(tenant_settings()).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let process = Process::start(folder.path(), &[], &[]).await;
+    let mut client = Client::connect(process.address).await;
     let answer = client
         .begin(call("Retrieve", retrieve("SandboxRows[102400]", "")))
         .await;
@@ -222,4 +221,7 @@ async fn a_result_of_a_hundred_megabytes_streams() {
     }
     assert!(size > 100 << 20, "{size}");
     assert!(last.ends_with(b"Envelope>"), "to its last byte");
+    let peak = process.peak_memory_kib();
+    eprintln!("peak memory of the process: {peak} KiB");
+    assert!(peak < 64 << 10, "{peak} KiB");
 }
