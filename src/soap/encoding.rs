@@ -68,7 +68,7 @@ pub(super) fn decode<'a>(
                 });
             }
         },
-        Encoding::Latin1 => single(body, |byte| char::from(byte)),
+        Encoding::Latin1 => single(body, char::from),
         Encoding::Windows1252 => single(body, |byte| {
             let place = usize::from(byte.wrapping_sub(0x80));
             let special = WINDOWS_1252.get(place).copied();

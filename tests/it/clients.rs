@@ -177,3 +177,57 @@ async fn fuel_sdk_works_from_the_proxys_wsdl_and_through_an_expiry() {
     assert!(field.tenant.mints() >= 3, "each revocation was cured");
     field.check_journal();
 }
+
+/// What every SOAP toolkit tells in its own way: created, and found after the token was revoked.
+fn check_round_trip(field: &Field, told: &Value, email: &str) {
+    assert_eq!(*told, json!({ "created": "OK", "found": ["OK", [email]] }));
+    assert!(field.tenant.mints() >= 2, "the revocation was cured");
+    field.check_journal();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn zeep_works_from_the_proxy_alone() {
+    if !has_program("python3") {
+        return;
+    }
+    let folder = kept("zeep");
+    let python = folder.join("bin/python");
+    let ready = folder.join("ready");
+    let installs = ready.exists()
+        || (installed(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+            && installed(Command::new(&python).args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "zeep==4.3.3",
+            ])));
+    if !installs {
+        return;
+    }
+    std::fs::write(ready, "").unwrap();
+    let field = Field::new().await;
+    let mut command = Command::new(python);
+    command.arg(driver("zeep_client.py")).args(field.urls());
+    check_round_trip(&field, &told(&run(command).await), "from-zeep@example.com");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phps_soap_client_works_from_the_proxy_alone() {
+    if !has_program("php") {
+        return;
+    }
+    let extension = "exit(extension_loaded('soap') ? 0 : 1);";
+    let status = Command::new("php")
+        .args(["-r", extension])
+        .status()
+        .unwrap();
+    if !status.success() {
+        eprintln!("skipped: this php has no extension soap");
+        return;
+    }
+    let field = Field::new().await;
+    let mut command = Command::new("php");
+    command.arg(driver("soap_client.php")).args(field.urls());
+    check_round_trip(&field, &told(&run(command).await), "from-php@example.com");
+}

@@ -26,6 +26,7 @@ mod logs;
 mod selection;
 mod smoke;
 mod soap;
+mod soap_properties;
 mod soap_runs;
 mod tidy;
 mod tokens;

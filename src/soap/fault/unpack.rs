@@ -1,4 +1,5 @@
-//! The first part of a body, decompressed: at most so many bytes, however well it was packed.
+//! The first part of a body, decompressed: at most so many bytes, however well it was packed, and the same bytes however it
+//! was cut into chunks.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -29,6 +30,9 @@ impl Coding {
     }
 }
 
+/// Of a packed body at most so many times the size that is looked at is taken: packing may add a little, and nothing else.
+const PACKED_FACTOR: usize = 2;
+
 const MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 /// What of the body is known.
@@ -51,15 +55,20 @@ impl Unpacked {
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
-        let room = self.size_max.saturating_sub(self.text.len());
         match &mut self.decoder {
             None => {
+                let room = self.size_max.saturating_sub(self.text.len());
                 let taken = chunk.get(..room).unwrap_or(chunk);
                 self.text.extend_from_slice(taken);
                 self.over |= self.text.len() >= self.size_max;
             }
             Some(decoder) => {
-                decoder.get_mut().packed.extend_from_slice(chunk);
+                let inlet = decoder.get_mut();
+                let room = (PACKED_FACTOR * self.size_max).saturating_sub(inlet.packed.len());
+                inlet
+                    .packed
+                    .extend_from_slice(chunk.get(..room).unwrap_or(chunk));
+                inlet.ended |= room < chunk.len();
                 self.inflate();
             }
         }
@@ -88,7 +97,11 @@ impl Unpacked {
                 Ok(0) => self.over = true,
                 Ok(_) => self.over = self.text.len() >= self.size_max,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_broken) => self.over = true,
+                Err(_broken) => {
+                    let packed = std::mem::take(&mut decoder.get_mut().packed);
+                    self.text = until_broken(&packed, self.size_max);
+                    self.over = true;
+                }
             }
         }
     }
@@ -106,13 +119,41 @@ impl Unpacked {
     }
 }
 
+/// All that a damaged body says before its damage. The decoder keeps to itself what it had of a read that fails, so it is given
+/// single bytes.
+fn until_broken(packed: &[u8], size_max: usize) -> Vec<u8> {
+    let mut decoder = GzDecoder::new(Inlet::default());
+    let mut text = Vec::new();
+    let mut room = [0; 1024];
+    for byte in packed {
+        let inlet = decoder.get_mut();
+        inlet.packed.clear();
+        inlet.packed.push(*byte);
+        inlet.taken = 0;
+        loop {
+            match decoder.read(&mut room) {
+                Ok(length) if length > 0 && text.len() < size_max => {
+                    text.extend_from_slice(room.get(..length).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                _ => {
+                    text.truncate(size_max);
+                    return text;
+                }
+            }
+        }
+    }
+    text.truncate(size_max);
+    text
+}
+
 impl fmt::Debug for Unpacked {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Unpacked({} bytes)", self.text.len())
     }
 }
 
-/// What the decoder reads from: what has come and was not read, then "wait" until the body has ended.
+/// What the decoder reads from: what has come, then "wait" until the body has ended.
 #[derive(Default)]
 struct Inlet {
     packed: Vec<u8>,
@@ -130,12 +171,8 @@ impl Read for Inlet {
 
 impl BufRead for Inlet {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.taken >= self.packed.len() {
-            self.packed.clear();
-            self.taken = 0;
-            if !self.ended {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
+        if self.taken >= self.packed.len() && !self.ended {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(self.packed.get(self.taken..).unwrap_or_default())
     }
