@@ -228,7 +228,7 @@ proptest! {
             let place = place.index(bytes.len().max(1));
             match how {
                 0 => bytes.truncate(place),
-                1 => { bytes.get_mut(place).map(|old| *old = byte); }
+                1 => bytes.iter_mut().skip(place).take(1).for_each(|old| *old = byte),
                 2 => bytes.insert(place.min(bytes.len()), byte),
                 _ => { let tail = bytes.get(place..).unwrap_or_default().to_vec(); bytes.extend(tail); }
             }
