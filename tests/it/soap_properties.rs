@@ -316,6 +316,8 @@ fn answers() -> Vec<(String, Verdict)> {
                 // The words alone are no refusal: data may hold them.
                 ("sf:Server", "Token Expired", Verdict::OtherFault),
                 ("unbound:Security", "Login Failed", Verdict::OtherFault),
+                // A mark inside is a character, also where a chunk begins with it.
+                ("\u{FEFF}q:Security", "Token Expired", Verdict::OtherFault),
                 (
                     "sf:REQUEST_LIMIT_EXCEEDED",
                     "TotalRequests Limit exceeded.",

@@ -114,6 +114,8 @@ pub(super) struct Lexer<'i> {
     tokenizer: quick_xml::Reader<&'i [u8]>,
     /// Where in the input the tokenizer counts from.
     origin: usize,
+    /// A byte order mark that the tokenizer passes over; here it is a character.
+    mark: Option<Span>,
 }
 
 impl<'i> Lexer<'i> {
@@ -126,17 +128,14 @@ impl<'i> Lexer<'i> {
         // Nesting is looked after by whoever reads the tokens.
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
-        // The tokenizer passes over this mark uncounted; here it is a character.
-        let mark = if rest.starts_with(b"\xEF\xBB\xBF") {
-            3
-        } else {
-            0
-        };
-        let origin = from + mark;
+        let mark = rest
+            .starts_with(b"\xEF\xBB\xBF")
+            .then(|| Span::new(from, from + 3));
         Self {
             input,
             tokenizer,
-            origin,
+            origin: mark.map_or(from, |mark| mark.end),
+            mark,
         }
     }
 
@@ -148,6 +147,10 @@ impl<'i> Lexer<'i> {
 
     /// The next token. The attributes of a start tag are left in `attributes`.
     pub(super) fn token(&mut self, attributes: &mut Vec<RawAttribute>) -> Result<Token, Stop> {
+        if let Some(span) = self.mark.take() {
+            let open = span.end == self.input.len();
+            return Ok(Token::Text { span, open });
+        }
         let at = self.position();
         let event = self.tokenizer.read_event();
         let span = Span::new(at, self.position());
