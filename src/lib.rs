@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod proxy;
 pub mod server;
+pub mod soap;
 pub mod token;
 pub mod upstream;
 

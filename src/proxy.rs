@@ -5,22 +5,26 @@
 
 mod answer;
 mod caller;
+mod envelope;
 mod error;
 mod headers;
 mod outbound;
+mod payload;
 mod record;
 mod relink;
 mod replay;
 mod rescue;
 mod route;
 mod setup;
+mod sniff;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, request};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use rustls_pki_types::CertificateDer;
 
@@ -28,16 +32,19 @@ pub use answer::AnswerBody;
 pub use error::{Code, ProxyError};
 pub use setup::{Proxy, SetupError};
 
+use answer::{Received, ReceivedBody};
 use caller::Caller;
 use headers::Onward;
 use outbound::Outbound;
+use payload::Payload;
 use record::Record;
-use replay::{Meter, OutBody, Progress, RequestBody};
-use route::Choice;
+use replay::{Meter, OutBody, Progress, RequestBody, Source};
+use route::{Api, Choice};
+use verdict::Verdict;
 
 use crate::server::{Connection, Handler};
 use crate::token::{AccessToken, AfterRefusal, Attempt, Because, EndpointSettings, Mid, Route};
-use crate::upstream::{Answer, Pool};
+use crate::upstream::Pool;
 
 /// One worker's proxy: what all share, and a pool of its own.
 pub struct Worker {
@@ -61,7 +68,7 @@ impl Handler for Worker {
             Ok(answer) => answer,
             Err(error) => {
                 let browser = head.headers.contains_key("sec-fetch-site");
-                rescue::answer(&error, &record, browser, &head.method)
+                rescue::answer(&error, &record, browser, &head)
             }
         }
     }
@@ -72,7 +79,7 @@ struct Call<'a> {
     choice: Choice,
     route: Route,
     outbound: Outbound,
-    body: RequestBody,
+    payload: Payload,
     record: &'a Arc<Record>,
     connection: &'a Arc<Connection>,
 }
@@ -86,37 +93,34 @@ impl Worker {
         record: &Arc<Record>,
     ) -> Result<Response<AnswerBody>, ProxyError> {
         let caller = self.proxy.door.admit(head, connection.local())?;
-        let choice = self
-            .proxy
-            .router
-            .choose(&head.uri, &head.headers, connection.listener())?;
+        let choice = self.proxy.router.choose(
+            &head.uri,
+            &head.method,
+            &head.headers,
+            connection.listener(),
+        )?;
         record.routed(&choice);
-        let mut call = self.call(head, body, choice, connection, record);
+        let mut call = self.call(head, body, choice, connection, record).await?;
         let token = self.token(&call).await?;
-        let answer = self.send(&mut call, &token).await?;
-        let (answer, token, because) = if verdict::is_refusal(answer.status()) {
-            self.cure(&mut call, answer, token).await?
-        } else {
-            (answer, token, None)
-        };
-        Ok(self.deliver(
-            &call,
-            answer,
-            &token,
-            because,
-            &caller,
-            headers::accepts_trailers(&head.headers),
-        ))
+        let mut outcome = self.send(&mut call, token).await?;
+        if outcome.verdict == Verdict::Refused {
+            outcome = self.cure(&mut call, outcome).await?;
+        }
+        if call.choice.api == Api::Wsdl {
+            return self.deliver_document(&call, outcome, &caller).await;
+        }
+        let takes_trailers = headers::accepts_trailers(&head.headers);
+        Ok(self.deliver(&call, outcome, &caller, takes_trailers))
     }
 
-    fn call<'a>(
+    async fn call<'a>(
         &self,
         head: &mut request::Parts,
         body: Incoming,
         choice: Choice,
         connection: &'a Arc<Connection>,
         record: &'a Arc<Record>,
-    ) -> Call<'a> {
+    ) -> Result<Call<'a>, ProxyError> {
         let proxy = &self.proxy;
         let meter = || {
             Meter::new(
@@ -125,25 +129,54 @@ impl Worker {
                 proxy.patience.body_stall,
             )
         };
-        Call {
-            route: Route::rest(head.method.as_str(), choice.target.path()),
-            outbound: Outbound {
-                method: head.method.clone(),
-                target: choice.target.clone(),
-                head: Onward::new(head, record.request_id(), proxy.via),
-                extensions: std::mem::take(&mut head.extensions),
-            },
-            body: RequestBody::new(body, meter, &proxy.budget, proxy.replay_size_max),
+        let onward = Onward::new(head, record.request_id(), proxy.via);
+        let body_of = |body| RequestBody::new(body, meter, &proxy.budget, proxy.replay_size_max);
+        let path = choice.target.path();
+        let (route, payload, onward) = match choice.api {
+            Api::Rest => {
+                let route = Route::rest(head.method.as_str(), path);
+                (route, Payload::Body(body_of(body)), onward)
+            }
+            Api::Wsdl => {
+                let route = Route::rest(head.method.as_str(), path);
+                (route, Payload::Body(body_of(body)), onward.of_document())
+            }
+            Api::Soap => {
+                let source = Source::new(body, meter());
+                let desk = &proxy.desk;
+                let enclosed = desk
+                    .read(&head.headers, path, source, record.progress())
+                    .await?;
+                record.enclosed(enclosed.version(), enclosed.operation());
+                let route = enclosed.route();
+                (
+                    route,
+                    Payload::Envelope(Box::new(enclosed)),
+                    onward.of_envelope(),
+                )
+            }
+        };
+        let outbound = Outbound {
+            api: choice.api,
+            method: head.method.clone(),
+            target: choice.target.clone(),
+            head: onward,
+            extensions: std::mem::take(&mut head.extensions),
+        };
+        Ok(Call {
             choice,
+            route,
+            outbound,
+            payload,
             record,
             connection,
-        }
+        })
     }
 
     async fn token(&self, call: &Call<'_>) -> Result<Arc<AccessToken>, ProxyError> {
         let account = call.choice.account();
         let asked = self
-            .unless_closing(account.token.current(call.body.replayable()))
+            .unless_closing(account.token.current(call.payload.replayable()))
             .await?;
         asked.map_err(|unavailable| {
             call.choice
@@ -169,50 +202,64 @@ impl Worker {
     async fn send(
         &self,
         call: &mut Call<'_>,
-        token: &AccessToken,
-    ) -> Result<Answer<OutBody>, ProxyError> {
+        token: Arc<AccessToken>,
+    ) -> Result<Outcome, ProxyError> {
         let reading = call
-            .body
-            .reading()
+            .payload
+            .reading(&token)
             .ok_or_else(|| ProxyError::new(Code::InternalError, "The body was read already."))?;
         let patience = self.proxy.patience;
         let answer = outbound::send(
             &self.pool,
             &call.outbound,
-            token,
+            &token,
             reading,
             patience,
             call.record,
             call.connection,
         )
         .await?;
-        if verdict::is_acceptance(answer.status()) {
-            call.choice.account().token.accepted(token, call.route);
+        let mut answer = answer.map(ReceivedBody::new);
+        let verdict = match call.choice.api {
+            Api::Rest | Api::Wsdl => verdict::by_status(answer.status()),
+            Api::Soap => {
+                let said = sniff::look(&mut answer, patience.body_stall).await;
+                verdict::by_fault(answer.status(), said)
+            }
+        };
+        match verdict {
+            Verdict::Accepted => call.choice.account().token.accepted(&token, call.route),
+            Verdict::NotPermitted => {
+                call.choice.account().token.accepted(&token, call.route);
+                call.record.refused("not_permitted");
+            }
+            Verdict::Throttled => call.record.throttled(),
+            Verdict::Refused | Verdict::Unknown => {}
         }
-        Ok(answer)
+        Ok(Outcome {
+            answer,
+            token,
+            verdict,
+            because: None,
+        })
     }
 
     /// A refusal: another token and one replay, or the refusal itself with the reason why not.
-    async fn cure(
-        &self,
-        call: &mut Call<'_>,
-        refusal: Answer<OutBody>,
-        refused: Arc<AccessToken>,
-    ) -> Result<(Answer<OutBody>, Arc<AccessToken>, Option<Because>), ProxyError> {
+    async fn cure(&self, call: &mut Call<'_>, refusal: Outcome) -> Result<Outcome, ProxyError> {
         let account = Arc::clone(&call.choice.account().token);
-        let replayable = call.body.replayable();
+        let replayable = call.payload.replayable();
         let cure = self
-            .unless_closing(account.replace(&refused, call.route, Attempt::First, replayable))
+            .unless_closing(account.replace(&refusal.token, call.route, Attempt::First, replayable))
             .await?;
         let token = match cure {
-            AfterRefusal::Replay(token) if call.body.replayable() => token,
+            AfterRefusal::Replay(token) if call.payload.replayable() => token,
             AfterRefusal::Replay(_) => {
                 call.record.refused(verdict::cause(Because::NotReplayable));
-                return Ok((refusal, refused, Some(Because::NotReplayable)));
+                return Ok(refusal.stands(Because::NotReplayable));
             }
             AfterRefusal::Deliver(because) => {
                 call.record.refused(verdict::cause(because));
-                return Ok((refusal, refused, Some(because)));
+                return Ok(refusal.stands(because));
             }
             AfterRefusal::Unavailable(unavailable) => {
                 call.record.refused("token_unavailable");
@@ -220,32 +267,30 @@ impl Worker {
             }
         };
         call.record.refused("replayed");
-        answer::discard(refusal);
-        let answer = self
-            .send(call, &token)
+        answer::discard(refusal.answer);
+        let outcome = self
+            .send(call, token)
             .await
             .inspect_err(|_error| call.record.replayed("failed"))?;
-        if !verdict::is_refusal(answer.status()) {
+        if outcome.verdict != Verdict::Refused {
             call.record.replayed("accepted");
-            return Ok((answer, token, None));
+            return Ok(outcome);
         }
         call.record.replayed("refused");
         account
-            .replace(&token, call.route, Attempt::Replay, false)
+            .replace(&outcome.token, call.route, Attempt::Replay, false)
             .await;
-        Ok((answer, token, Some(Because::ReplayRefused)))
+        Ok(outcome.stands(Because::ReplayRefused))
     }
 
     fn deliver(
         &self,
         call: &Call<'_>,
-        answer: Answer<OutBody>,
-        token: &AccessToken,
-        because: Option<Because>,
+        outcome: Outcome,
         caller: &Caller,
         takes_trailers: bool,
     ) -> Response<AnswerBody> {
-        let (mut head, body) = answer.into_parts();
+        let (mut head, body) = outcome.answer.into_parts();
         let mut headers = headers::back(
             &head.headers,
             call.choice.account(),
@@ -253,11 +298,11 @@ impl Worker {
             takes_trailers,
         );
         if let Some(location) = headers.get(http::header::LOCATION)
-            && let Some(ours) = relink::location(location, &call.choice, token, caller)
+            && let Some(ours) = relink::location(location, &call.choice, &outcome.token, caller)
         {
             headers.insert(http::header::LOCATION, ours);
         }
-        if let Some(advice) = verdict::advice(head.status, because) {
+        if let Some(advice) = verdict::advice(outcome.verdict, head.status, outcome.because) {
             verdict::annotate(&mut headers, head.status, advice);
             call.record.advised(advice);
         }
@@ -271,6 +316,52 @@ impl Worker {
             stall,
         );
         Response::from_parts(head, AnswerBody::Streamed(Box::new(streamed)))
+    }
+
+    /// The WSDL or its schema: read whole, so that the addresses in it can be changed.
+    async fn deliver_document(
+        &self,
+        call: &Call<'_>,
+        mut outcome: Outcome,
+        caller: &Caller,
+    ) -> Result<Response<AnswerBody>, ProxyError> {
+        let plain = !outcome.answer.headers().contains_key(CONTENT_ENCODING);
+        let document = if outcome.answer.status() == StatusCode::OK && plain {
+            let patience = self.proxy.patience.body_stall;
+            Some(answer::read_document(&mut outcome.answer, patience).await?)
+        } else {
+            None
+        };
+        let mut response = self.deliver(call, outcome, caller, false);
+        if let Some(document) = document.filter(|_| call.outbound.method != Method::HEAD) {
+            let relinked = relink::wsdl(&document, &call.choice, caller);
+            call.record.sent(relinked.len());
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(relinked.len()));
+            // It names the tenant's document, not this one.
+            headers.remove(ETAG);
+            *response.body_mut() = AnswerBody::Whole(relinked.into());
+        } else if call.outbound.method == Method::HEAD {
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        Ok(response)
+    }
+}
+
+/// What came of one attempt.
+struct Outcome {
+    answer: Received,
+    /// The token that the attempt had.
+    token: Arc<AccessToken>,
+    verdict: Verdict,
+    /// Why a refusal goes to the caller.
+    because: Option<Because>,
+}
+
+impl Outcome {
+    fn stands(self, because: Because) -> Self {
+        let because = Some(because);
+        Self { because, ..self }
     }
 }
 
@@ -319,7 +410,9 @@ pub struct Settings {
     pub body_stall_timeout: Duration,
     /// Largest body that is recorded for a replay, in bytes.
     pub replay_size_max: usize,
-    /// Largest sum of all recorded bodies, in bytes.
+    /// Largest SOAP envelope, unpacked, in bytes.
+    pub envelope_size_max: usize,
+    /// Largest sum of all recorded bodies and all envelopes, in bytes.
     pub buffered_size_max: usize,
     /// Mints that refusals may cause, per account; one comes back each minute.
     pub forced_mints_max: u32,

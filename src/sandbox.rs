@@ -55,6 +55,7 @@ pub use journal::Entry;
 pub use payload::pattern_byte;
 pub use records::SentMessage;
 pub use script::Script;
+pub use soap::{SoapEntry, SoapFault, SoapVersion};
 pub use switches::{ErrorShape, MissingScope, Switches, UnknownAccount, WrongHost};
 
 use certificate::Identity;

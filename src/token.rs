@@ -47,6 +47,7 @@ pub struct EndpointSettings {
 /// One access token, immutable: the secret, the instances it is for, and when it ends.
 pub struct AccessToken {
     number: u64,
+    secret: Secret,
     bearer: HeaderValue,
     rest: InstanceUrl,
     soap: InstanceUrl,
@@ -72,6 +73,7 @@ impl AccessToken {
         let expires = sent.after(lifetime);
         Some(Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            secret: secret.clone(),
             bearer,
             rest,
             soap,
@@ -85,6 +87,12 @@ impl AccessToken {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The token itself, for an envelope.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// The value of `Authorization`, marked sensitive.

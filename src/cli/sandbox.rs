@@ -131,6 +131,10 @@ fn introduce(tenant: &Tenant, out: &mut dyn Write) {
     let settings = tenant.settings();
     say(out, &format!("  auth     {}", tenant.auth_url()));
     say(out, &format!("  REST     {}", tenant.rest_url()));
+    say(
+        out,
+        &format!("  SOAP     {}Service.asmx", tenant.soap_url()),
+    );
     say(out, &format!("  control  {}", tenant.control_url()));
     say(
         out,

@@ -73,6 +73,7 @@ pub(super) fn resolve(
             response_head_timeout: review.duration("timeouts.response_head"),
             body_stall_timeout: review.duration("timeouts.body_stall"),
             replay_size_max: limits.replay_size_max,
+            envelope_size_max: limits.envelope_size_max,
             buffered_size_max: limits.buffered_size_max,
             forced_mints_max: limits.forced_mints_max,
             via: review.flag("upstream.via"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::soap::envelope::EnvelopeError;
 use crate::token::{MintError, Unavailable};
 use crate::upstream::SendError;
 
@@ -32,6 +33,12 @@ pub enum Code {
     HostNotAllowed,
     /// The request asks for a place that this proxy does not serve.
     DestinationNotAllowed,
+    /// The SOAP envelope is not one.
+    MalformedEnvelope,
+    /// The SOAP envelope is written or packed in a way that the proxy does not read.
+    UnsupportedEncoding,
+    /// The SOAP envelope is larger than allowed.
+    BodyTooLarge,
     /// No token is to be had at the moment.
     TokenUnavailable,
     /// The token endpoint refuses the credentials.
@@ -42,6 +49,8 @@ pub enum Code {
     UpstreamUnreachable,
     /// The tenant did not answer in time.
     UpstreamTimeout,
+    /// No room to hold the request.
+    Overloaded,
     /// A fault of the proxy's own.
     InternalError,
     /// The proxy is stopping.
@@ -50,7 +59,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::MalformedRequest,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -61,11 +70,15 @@ impl Code {
         Self::BrowserRequestRefused,
         Self::HostNotAllowed,
         Self::DestinationNotAllowed,
+        Self::MalformedEnvelope,
+        Self::UnsupportedEncoding,
+        Self::BodyTooLarge,
         Self::TokenUnavailable,
         Self::TokenRejected,
         Self::UntrustedInstanceUrl,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
+        Self::Overloaded,
         Self::InternalError,
         Self::ShuttingDown,
     ];
@@ -158,6 +171,24 @@ impl Code {
                 "destination_ip_prohibited",
                 "Destination not allowed",
             ),
+            Self::MalformedEnvelope => (
+                "malformed_envelope",
+                S::BAD_REQUEST,
+                "http_request_error",
+                "Malformed SOAP envelope",
+            ),
+            Self::UnsupportedEncoding => (
+                "unsupported_encoding",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "http_request_error",
+                "Unsupported encoding",
+            ),
+            Self::BodyTooLarge => (
+                "body_too_large",
+                S::PAYLOAD_TOO_LARGE,
+                "http_request_error",
+                "Body too large",
+            ),
             Self::TokenUnavailable => (
                 "token_unavailable",
                 S::SERVICE_UNAVAILABLE,
@@ -187,6 +218,12 @@ impl Code {
                 S::GATEWAY_TIMEOUT,
                 "http_response_timeout",
                 "Marketing Cloud did not answer in time",
+            ),
+            Self::Overloaded => (
+                "overloaded",
+                S::SERVICE_UNAVAILABLE,
+                "connection_limit_reached",
+                "Overloaded",
             ),
             Self::InternalError => (
                 "internal_error",
@@ -229,9 +266,39 @@ impl ProxyError {
         }
     }
 
+    /// The caller's body did not come to its end: it stood still, or broke off.
+    pub(super) fn of_caller(stalled: bool) -> Self {
+        if stalled {
+            return Self::new(
+                Code::RequestTimeout,
+                "The request's body stopped moving before its end (timeouts.body_stall). No whole request was sent.",
+            );
+        }
+        Self::new(
+            Code::MalformedRequest,
+            "The request's body broke off before its end, or its framing is wrong.",
+        )
+    }
+
     fn caused_by(mut self, cause: String) -> Self {
         self.cause = Some(cause);
         self
+    }
+}
+
+impl From<EnvelopeError> for ProxyError {
+    fn from(error: EnvelopeError) -> Self {
+        let code = match &error {
+            EnvelopeError::Malformed { .. } => Code::MalformedEnvelope,
+            EnvelopeError::UnsupportedEncoding { .. } | EnvelopeError::Attachments => {
+                Code::UnsupportedEncoding
+            }
+        };
+        let said = error.to_string();
+        let mut letters = said.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        let sentence: String = first.into_iter().chain(letters).collect();
+        Self::new(code, format!("{sentence}. Nothing was sent."))
     }
 }
 

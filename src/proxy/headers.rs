@@ -3,20 +3,21 @@
 //! Nothing of the caller's own credentials leaves, and nothing that holds for one connection only passes on to another.
 
 use http::header::{
-    self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    self, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT,
+    HOST, HeaderName, IF_RANGE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderValue, request};
 
 use super::route::Selected;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, InstanceUrl};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID_SIZE_MAX: usize = 128;
 const ROOM_FOR_OURS: usize = 4;
 
-/// What a request's head becomes on its way out; the token comes last, in [`Onward::with_token`].
+/// What a request's head becomes on its way out; the token comes last, in [`Onward::with_bearer`].
 pub(super) struct Onward {
     headers: HeaderMap,
 }
@@ -46,13 +47,53 @@ impl Onward {
         Self { headers }
     }
 
-    /// The head for one attempt: exactly one `Authorization`, and the host that came with that very token.
-    pub(super) fn with_token(&self, token: &AccessToken) -> HeaderMap {
-        let mut headers = self.headers.clone();
-        headers.insert(HOST, token.rest().destination().authority().clone());
+    /// The head for one REST attempt: exactly one `Authorization`, and the host that came with that very token.
+    pub(super) fn with_bearer(&self, token: &AccessToken) -> HeaderMap {
+        let mut headers = self.without_bearer(token.rest());
         headers.insert(AUTHORIZATION, token.bearer().clone());
         headers
     }
+
+    /// The head for one attempt that has its token elsewhere, or none.
+    pub(super) fn without_bearer(&self, instance: &InstanceUrl) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.insert(HOST, instance.destination().authority().clone());
+        headers
+    }
+
+    /// For an envelope that is written anew: its length and packing are ours, and the answer has to be one that we can look
+    /// into.
+    pub(super) fn of_envelope(mut self) -> Self {
+        self.headers.remove(CONTENT_LENGTH);
+        self.headers.remove(CONTENT_ENCODING);
+        self.headers.remove(TRAILER);
+        if let Some(accepted) = self.headers.get(ACCEPT_ENCODING) {
+            let gzip = accepted.to_str().is_ok_and(accepts_gzip);
+            let ours = if gzip { "gzip" } else { "identity" };
+            self.headers
+                .insert(ACCEPT_ENCODING, HeaderValue::from_static(ours));
+        }
+        self
+    }
+
+    /// For a document that is changed on its way back: plain and whole.
+    pub(super) fn of_document(mut self) -> Self {
+        for name in [ACCEPT_ENCODING, RANGE, IF_RANGE] {
+            self.headers.remove(name);
+        }
+        self
+    }
+}
+
+fn accepts_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight: String = weight.split_whitespace().collect();
+        let refused = weight
+            .strip_prefix("q=")
+            .is_some_and(|weight| weight.trim_start_matches(['0', '.']).is_empty());
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 /// Headers that end at this proxy: hop-by-hop, the caller's credentials, its selectors, and what tells of other proxies.

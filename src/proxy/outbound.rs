@@ -15,6 +15,7 @@ use super::error::{Code, ProxyError};
 use super::headers::Onward;
 use super::record::Record;
 use super::replay::OutBody;
+use super::route::Api;
 use crate::server::Connection;
 use crate::token::{AccessToken, InstanceUrl};
 use crate::upstream::{Answer, Pool, SendError};
@@ -30,6 +31,7 @@ pub(super) struct Patience {
 
 /// One request as it leaves, but for the token.
 pub(super) struct Outbound {
+    pub(super) api: Api,
     pub(super) method: Method,
     pub(super) target: PathAndQuery,
     pub(super) head: Onward,
@@ -42,11 +44,23 @@ impl Outbound {
     fn request(&self, token: &AccessToken, body: OutBody) -> Result<Request<OutBody>, ProxyError> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = target(token.rest(), &self.target)?;
+        *request.uri_mut() = target(self.instance(token), &self.target)?;
         *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = self.head.with_token(token);
+        *request.headers_mut() = match self.api {
+            Api::Rest => self.head.with_bearer(token),
+            // The envelope carries the token, and what describes SOAP needs none.
+            Api::Soap | Api::Wsdl => self.head.without_bearer(token.soap()),
+        };
         *request.extensions_mut() = self.extensions.clone();
         Ok(request)
+    }
+
+    /// Where a call of this API goes with this token.
+    fn instance<'a>(&self, token: &'a AccessToken) -> &'a InstanceUrl {
+        match self.api {
+            Api::Rest => token.rest(),
+            Api::Soap | Api::Wsdl => token.soap(),
+        }
     }
 }
 
@@ -80,10 +94,8 @@ pub(super) async fn send(
     progress.start_again();
     let started = Instant::now();
     let leaving = Arc::clone(&progress);
-    let sending =
-        Arc::clone(pool).send(Arc::clone(token.rest().destination()), request, move || {
-            leaving.leave()
-        });
+    let destination = outbound.instance(token).destination();
+    let sending = Arc::clone(pool).send(Arc::clone(destination), request, move || leaving.leave());
     let mut followed = Followed {
         sending: Some(Box::pin(sending)),
         record: Arc::clone(record),
@@ -101,7 +113,7 @@ pub(super) async fn send(
                 Some(left) => limit.as_mut().reset(tokio::time::Instant::now() + left),
                 None => {
                     followed.sending = None;
-                    return Err(timed_out(token, patience));
+                    return Err(timed_out(destination.host(), patience));
                 }
             },
         }
@@ -111,7 +123,9 @@ pub(super) async fn send(
             record.upstream_answered(answer.status(), started.elapsed());
             Ok(answer)
         }
-        Err(_) if progress.has_caller_failed() => Err(callers_fault(record)),
+        Err(_) if progress.has_caller_failed() => {
+            Err(ProxyError::of_caller(progress.has_stalled()))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -136,8 +150,7 @@ fn time_left(record: &Record, patience: Patience) -> Option<Duration> {
     (left > Duration::ZERO).then_some(left.max(Duration::from_millis(1)))
 }
 
-fn timed_out(token: &AccessToken, patience: Patience) -> ProxyError {
-    let host = token.rest().destination().host();
+fn timed_out(host: &str, patience: Patience) -> ProxyError {
     let limit = humantime::format_duration(patience.response_head);
     ProxyError::new(
         Code::UpstreamTimeout,
@@ -145,20 +158,6 @@ fn timed_out(token: &AccessToken, patience: Patience) -> ProxyError {
             "{host} gave no answer in time (response_head = {limit}). It is not known whether the request took effect; the \
              proxy does not send it again. Raise timeouts.response_head if such calls may take longer."
         ),
-    )
-}
-
-fn callers_fault(record: &Record) -> ProxyError {
-    if record.progress().has_stalled() {
-        return ProxyError::new(
-            Code::RequestTimeout,
-            "The request's body stopped moving before its end (timeouts.body_stall). The tenant got a request that was broken \
-             off.",
-        );
-    }
-    ProxyError::new(
-        Code::MalformedRequest,
-        "The request's body broke off before its end, or its framing is wrong.",
     )
 }
 

@@ -13,6 +13,8 @@ use super::headers;
 use super::replay::Progress;
 use super::route::{Api, Choice, Selected};
 use crate::metrics::Metrics;
+use crate::soap::Version;
+use crate::soap::envelope::Operation;
 
 /// The service roots of the vendor's REST API; any other root is counted as `other`.
 const ROOTS: [&str; 15] = [
@@ -52,6 +54,7 @@ pub(super) struct Record {
 struct Details {
     account: Option<Arc<Selected>>,
     api: Option<Api>,
+    soap: Option<(Version, Option<Operation>)>,
     path: Option<http::uri::PathAndQuery>,
     status: Option<StatusCode>,
     upstream_status: Option<StatusCode>,
@@ -115,12 +118,26 @@ impl Record {
             family
                 .with_label_values(&[labels.tenant.as_str(), api.name()])
                 .observe(took.as_secs_f64());
-            if status == StatusCode::TOO_MANY_REQUESTS {
-                self.metrics
-                    .throttled_total
-                    .with_label_values(&[labels.tenant.as_str(), api.name()])
-                    .inc();
-            }
+        }
+    }
+
+    /// The envelope was read.
+    pub(super) fn enclosed(&self, version: Version, operation: Option<Operation>) {
+        self.details().soap = Some((version, operation));
+    }
+
+    /// The version of the envelope, if there was one.
+    pub(super) fn soap_version(&self) -> Option<Version> {
+        self.details().soap.map(|(version, _operation)| version)
+    }
+
+    /// The tenant said: too many calls.
+    pub(super) fn throttled(&self) {
+        if let Some((tenant, api)) = self.tenant_and_api() {
+            self.metrics
+                .throttled_total
+                .with_label_values(&[tenant.as_str(), api])
+                .inc();
         }
     }
 
@@ -198,6 +215,16 @@ impl Drop for Record {
     }
 }
 
+impl Details {
+    /// The SOAP operation, or the REST API's service root.
+    fn operation(&self, path: &str) -> &'static str {
+        match self.soap {
+            Some((_version, operation)) => operation.map_or("other", Operation::name),
+            None => root(path),
+        }
+    }
+}
+
 impl Record {
     fn count(&self, details: &Details, took: Duration) {
         let labels = details
@@ -214,7 +241,7 @@ impl Record {
             tenant,
             account,
             api,
-            operation(path),
+            details.operation(path),
             ANYONE,
             method_label(&self.method),
             status.as_str(),
@@ -243,7 +270,7 @@ impl Record {
             tenant = labels.map(|labels| labels.tenant.as_str()),
             account = labels.map(|labels| labels.account.as_str()),
             api = details.api.map(Api::name),
-            operation = operation(path),
+            operation = details.operation(path),
             method = self.method.as_str(),
             route = masked(path),
             status = details.status.unwrap_or(CLIENT_GONE).as_u16(),
@@ -271,7 +298,7 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn operation(path: &str) -> &'static str {
+fn root(path: &str) -> &'static str {
     let root = path
         .split('/')
         .find(|segment| !segment.is_empty())

@@ -1,11 +1,12 @@
 //! URLs of the tenant's own hosts in answers come to name the proxy, so that callers stay with it.
 //!
-//! Rewrites `Location`; every other URL of an answer is the tenant's business.
+//! Rewrites `Location` and the addresses in the WSDL; every other URL of an answer is the tenant's business.
 
 use http::{HeaderValue, Uri};
 
 use super::caller::Caller;
 use super::route::Choice;
+use crate::soap;
 use crate::token::{AccessToken, InstanceUrl};
 
 /// The new value of `Location`, or `None` where it stays as it is.
@@ -44,6 +45,14 @@ pub(super) fn location(
         .unwrap_or(path);
     let slash = if path.starts_with('/') { "" } else { "/" };
     HeaderValue::try_from(format!("{}{prefix}{slash}{path}", caller.base_url)).ok()
+}
+
+/// The WSDL, or its schema, with the proxy's address in place of the vendor's.
+pub(super) fn wsdl(document: &[u8], choice: &Choice, caller: &Caller) -> Vec<u8> {
+    let base = format!("{}{}", caller.base_url, choice.prefix_for_links());
+    let endpoint = format!("{base}/Service.asmx");
+    let schema = format!("{base}/ETFrameworkFault.xsd");
+    soap::wsdl::relink(document, &endpoint, &schema)
 }
 
 /// The base path of the instance that this URL belongs to.

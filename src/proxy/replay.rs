@@ -5,8 +5,10 @@
 
 mod budget;
 mod meter;
+mod pieces;
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -16,8 +18,9 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-pub(super) use budget::Budget;
+pub(super) use budget::{Budget, Reservation};
 pub(super) use meter::{Meter, Progress};
+pub(super) use pieces::Pieces;
 
 use super::headers;
 
@@ -57,10 +60,7 @@ impl RequestBody {
             .size_hint()
             .exact()
             .map_or(Some(size_max), |size| usize::try_from(size).ok());
-        let source = Source {
-            body,
-            meter: meter(),
-        };
+        let source = Source::new(body, meter());
         let reserved = room
             .filter(|room| *room <= size_max)
             .and_then(|room| Budget::reserve(budget, room));
@@ -117,13 +117,13 @@ struct TapeState {
     overflowed: bool,
     size: usize,
     size_max: usize,
-    reservation: Option<budget::Reservation>,
+    reservation: Option<Reservation>,
     /// The number of the only reading that may go on.
     reading: u32,
 }
 
 impl Tape {
-    fn new(source: Source, size_max: usize, reservation: budget::Reservation) -> Arc<Self> {
+    fn new(source: Source, size_max: usize, reservation: Reservation) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(TapeState {
                 source,
@@ -198,7 +198,62 @@ impl TapeState {
     }
 }
 
+/// Why a body was not read to its end.
+pub(super) enum Interrupted {
+    /// It is longer than allowed.
+    TooLarge,
+    /// It broke off, or stood still; the progress tells which.
+    Broken,
+}
+
 impl Source {
+    pub(super) fn new(body: Incoming, meter: Meter) -> Self {
+        Self { body, meter }
+    }
+
+    /// What is known of its length.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    /// Reads it whole, without trailers.
+    pub(super) async fn collect(mut self, size_max: usize) -> Result<Bytes, Interrupted> {
+        let mut first = Bytes::new();
+        let mut gathered = BytesMut::new();
+        while let Some(frame) = poll_fn(|context| self.poll(context)).await {
+            let frame = frame.map_err(|_broken| Interrupted::Broken)?;
+            let Ok(piece) = frame.into_data() else {
+                continue;
+            };
+            if first.len() + gathered.len() + piece.len() > size_max {
+                return Err(Interrupted::TooLarge);
+            }
+            if first.is_empty() && gathered.is_empty() {
+                // Most come in one piece, which needs no copy.
+                first = piece;
+                continue;
+            }
+            if gathered.is_empty() {
+                let announced = self
+                    .body
+                    .size_hint()
+                    .lower()
+                    .saturating_add(piece.len() as u64);
+                let rest = usize::try_from(announced)
+                    .unwrap_or(usize::MAX)
+                    .min(size_max);
+                gathered.reserve(first.len() + rest);
+                gathered.extend_from_slice(&std::mem::take(&mut first));
+            }
+            gathered.extend_from_slice(&piece);
+        }
+        Ok(if gathered.is_empty() {
+            first
+        } else {
+            gathered.freeze()
+        })
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         let frame = ready!(self.meter.watch(context, polled, self.body.is_end_stream()));
@@ -219,6 +274,8 @@ pub(super) enum OutBody {
     Once(Box<Source>),
     /// A recorded body.
     Taped(Reading),
+    /// One that was put together here.
+    Pieces(Pieces),
 }
 
 /// A reading of a tape: first what was recorded, then what still comes.
@@ -279,6 +336,7 @@ impl Body for OutBody {
             Self::Empty => Poll::Ready(None),
             Self::Once(source) => source.poll(context),
             Self::Taped(reading) => reading.poll(context),
+            Self::Pieces(pieces) => Poll::Ready(pieces.next().map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
@@ -294,6 +352,7 @@ impl Body for OutBody {
                     state.trailers.is_some() && !reading.trailers_given && reading.number > 1;
                 state.ended && nothing_taped && !trailers_due
             }
+            Self::Pieces(pieces) => pieces.is_over(),
         }
     }
 
@@ -302,6 +361,8 @@ impl Body for OutBody {
             Self::Empty => SizeHint::with_exact(0),
             // The request's Content-Length, where it has one, is passed on as a header and frames the body.
             Self::Once(_) | Self::Taped(_) => SizeHint::default(),
+            // The length is ours, and so is the framing.
+            Self::Pieces(pieces) => SizeHint::with_exact(pieces.left()),
         }
     }
 }

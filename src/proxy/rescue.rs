@@ -1,4 +1,5 @@
-//! The one place where the proxy's own errors become answers: stable code, plain words, RFC 9457 and RFC 9209.
+//! The one place where the proxy's own errors become answers: stable code, plain words, RFC 9457 and RFC 9209, and for SOAP a
+//! Fault.
 //!
 //! Never shows a cause: what the caller reads is in `ProxyError::detail` alone.
 
@@ -6,13 +7,17 @@ use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER,
 };
-use http::{HeaderValue, Method, Response};
+use http::{HeaderValue, Method, Response, request};
 use serde::Serialize;
 
 use super::answer::AnswerBody;
+use super::envelope::{expected_version, fault_status};
 use super::error::{Code, ProxyError};
 use super::headers;
 use super::record::Record;
+use super::route::looks_like_soap;
+use crate::soap::Version;
+use crate::soap::fault::{self, Blame};
 
 /// `application/problem+json`, with the fields that the vendor's SDKs look for.
 #[derive(Serialize)]
@@ -38,20 +43,28 @@ pub(super) fn answer(
     error: &ProxyError,
     record: &Record,
     browser: bool,
-    method: &Method,
+    head: &request::Parts,
 ) -> Response<AnswerBody> {
     record.failed(error);
-    let status = error.code.status();
+    let (status, content_type, body) = if looks_like_soap(&head.method, head.uri.path()) {
+        let version = record.soap_version();
+        let version = version.unwrap_or_else(|| expected_version(&head.headers));
+        let status = fault_status(error.code.status());
+        (
+            status,
+            version.content_type(),
+            fault(error, record, version),
+        )
+    } else {
+        let status = error.code.status();
+        (status, "application/problem+json", problem(error, record))
+    };
     record.answering(status);
     let account = record.account();
-    let body = problem(error, record);
     let mut response = Response::new(AnswerBody::Whole(Bytes::new()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(std::time::SystemTime::now())) {
@@ -83,11 +96,22 @@ pub(super) fn answer(
         headers.insert(HeaderName::from_static("proxy-status"), value);
     }
     headers::ours(headers, account.as_deref(), browser);
-    if *method != Method::HEAD {
+    if head.method != Method::HEAD {
         record.sent(body.len());
         *response.body_mut() = AnswerBody::Whole(Bytes::from(body));
     }
     response
+}
+
+/// A SOAP Fault of our own.
+fn fault(error: &ProxyError, record: &Record, version: Version) -> Vec<u8> {
+    let blame = if error.code.status().is_client_error() {
+        Blame::Client
+    } else {
+        Blame::Server
+    };
+    let request_id = record.request_id().to_str().unwrap_or_default();
+    fault::render(version, blame, error.code.name(), &error.detail, request_id).into_bytes()
 }
 
 fn problem(error: &ProxyError, record: &Record) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 pub(super) use accounts::{Selected, Tenant, UNNAMED_MAX};
 
@@ -18,18 +18,26 @@ use crate::token::Mid;
 
 const TENANT_HEADER: &str = "sfmc-tenant";
 const ACCOUNT_HEADER: &str = "sfmc-account";
+/// In lower case: SDKs differ.
+const SOAP_ENDPOINT: &str = "/service.asmx";
 
 /// What kind of endpoint a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
     /// Every path that is not another API's.
     Rest,
+    /// An envelope for the SOAP endpoint.
+    Soap,
+    /// What describes SOAP: the WSDL and its schema. Public, so that no token goes with it.
+    Wsdl,
 }
 
 impl Api {
+    /// The label of metrics and logs.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
+            Self::Soap | Self::Wsdl => "soap",
         }
     }
 }
@@ -113,6 +121,7 @@ impl Router {
     pub(super) fn choose(
         &self,
         uri: &Uri,
+        method: &Method,
         headers: &HeaderMap,
         listener: usize,
     ) -> Result<Choice, ProxyError> {
@@ -163,7 +172,7 @@ impl Router {
             (plain, mid)
         });
         let target = without_access_token(raw, rest)?;
-        let api = classify(target.path())?;
+        let api = classify(method, target.path())?;
         Ok(Choice {
             tenant,
             account,
@@ -349,19 +358,27 @@ fn is_access_token(pair: &str) -> bool {
         .is_some_and(|(name, _value)| name.eq_ignore_ascii_case("access_token"))
 }
 
+/// Whether this is a call of the SOAP endpoint, as far as it can be told before anything is selected.
+pub(super) fn looks_like_soap(method: &Method, path: &str) -> bool {
+    let start = path.len().saturating_sub(SOAP_ENDPOINT.len());
+    let end = path.as_bytes().get(start..).unwrap_or_default();
+    *method == Method::POST && end.eq_ignore_ascii_case(SOAP_ENDPOINT.as_bytes())
+}
+
 /// Which API a path belongs to. What this version does not serve is refused by name.
-fn classify(path: &str) -> Result<Api, ProxyError> {
+fn classify(method: &Method, path: &str) -> Result<Api, ProxyError> {
     let lower = path.to_ascii_lowercase();
     let not_served = |what: &str| {
         Err(ProxyError::new(
             Code::DestinationNotAllowed,
             format!(
-                "{what} is not part of this version of the proxy, which serves REST calls. Nothing was sent."
+                "{what} is not part of this version of the proxy, which serves REST and SOAP calls. Nothing was sent."
             ),
         ))
     };
     match lower.as_str() {
-        "/service.asmx" | "/etframework.wsdl" | "/etframeworkfault.xsd" => not_served("SOAP"),
+        SOAP_ENDPOINT if *method == Method::POST => Ok(Api::Soap),
+        SOAP_ENDPOINT | "/etframework.wsdl" | "/etframeworkfault.xsd" => Ok(Api::Wsdl),
         "/v2/token" | "/v2/authorize" | "/v2/userinfo" | "/v1/requesttoken" => {
             not_served("The auth API")
         }

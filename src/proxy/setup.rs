@@ -7,10 +7,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::caller::Door;
+use super::envelope::Desk;
 use super::error::Code;
 use super::outbound::Patience;
 use super::replay::Budget;
-use super::route::{Router, Tenant, UNNAMED_MAX};
+use super::route::{Api, Router, Tenant, UNNAMED_MAX};
 use super::{Settings, TenantSettings, Worker};
 use crate::metrics::Metrics;
 use crate::token::{Endpoint, TokenStore, Unavailable};
@@ -42,6 +43,7 @@ pub struct Proxy {
     pub(super) router: Router,
     pub(super) door: Door,
     pub(super) budget: Arc<Budget>,
+    pub(super) desk: Desk,
     pub(super) metrics: Arc<Metrics>,
     pub(super) patience: Patience,
     pub(super) replay_size_max: usize,
@@ -92,13 +94,18 @@ impl Proxy {
             settings.default_tenant.as_deref(),
             settings.listeners,
         );
+        let budget = Budget::new(settings.buffered_size_max, metrics.buffered_bytes.clone());
         let proxy = Self {
             router,
             door: Door {
                 public_url: settings.public_url,
                 allowed_hosts: settings.allowed_hosts,
             },
-            budget: Budget::new(settings.buffered_size_max, metrics.buffered_bytes.clone()),
+            desk: Desk {
+                budget: Arc::clone(&budget),
+                size_max: settings.envelope_size_max,
+            },
+            budget,
             metrics,
             patience: Patience {
                 response_head: settings.response_head_timeout,
@@ -169,21 +176,23 @@ impl Proxy {
             metrics
                 .token_request_duration_seconds
                 .with_label_values(&[name]);
-            metrics
-                .request_duration_seconds
-                .with_label_values(&[name, "rest"]);
-            metrics
-                .upstream_duration_seconds
-                .with_label_values(&[name, "rest"]);
-            metrics.throttled_total.with_label_values(&[name, "rest"]);
-            for outcome in ["accepted", "refused", "failed"] {
+            for api in [Api::Rest, Api::Soap].map(Api::name) {
                 metrics
-                    .replays_total
-                    .with_label_values(&[name, "rest", outcome]);
+                    .request_duration_seconds
+                    .with_label_values(&[name, api]);
+                metrics
+                    .upstream_duration_seconds
+                    .with_label_values(&[name, api]);
+                metrics.throttled_total.with_label_values(&[name, api]);
+                for outcome in ["accepted", "refused", "failed"] {
+                    metrics
+                        .replays_total
+                        .with_label_values(&[name, api, outcome]);
+                }
+                metrics
+                    .refusals_total
+                    .with_label_values(&[name, api, "replayed"]);
             }
-            metrics
-                .refusals_total
-                .with_label_values(&[name, "rest", "replayed"]);
             for account in tenant.known() {
                 let label = account.token.labels().account.as_str();
                 metrics.token_requests_total.with_label_values(&[

@@ -45,7 +45,8 @@ PUT    /secret         {\"client_secret\": \"...\"} that counts from now on
 PUT    /token-answer   keys laid over each token answer to come, null takes one away; {} ends it
 POST   /script         {\"face\", \"method\", \"path_prefix\", \"skip\", \"count\", \"status\", \"body\", \"headers\",
                         \"retry_after\", \"delay_ms\", \"reset\", \"reset_after_request_bytes\", \"truncate_after\",
-                        \"error_shape\": \"oauth|vendor\", \"early\"}; all but face may be left out
+                        \"error_shape\": \"oauth|vendor\",
+                        \"fault\": \"token_expired|login_failed|missing_action|client|outage|throttled\", \"early\"}; all but face may be left out
 DELETE /script         drop all scripts
 PUT    /switches       the switches to change; GET shows them
 PUT    /face           {\"face\": \"rest\", \"down\": true}: connections are reset, open ones too

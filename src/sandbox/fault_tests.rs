@@ -105,7 +105,7 @@ async fn a_face_goes_down_and_the_tenant_stops() {
     let answer = call(&tenant, Face::Soap, "POST", "/Service.asmx", &[], "<x/>")
         .await
         .unwrap();
-    assert_eq!(answer.status(), 501);
+    assert_eq!(answer.status(), 415);
     tenant.stop().await;
     assert!(
         TcpStream::connect(tenant.address(Face::Soap))

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::digest;
 use super::face::Face;
+use super::soap::SoapEntry;
 
 /// Entries that are kept; the oldest go first.
 const ENTRIES_MAX: usize = 200_000;
@@ -61,9 +62,11 @@ pub struct Entry {
     pub account: Option<u64>,
     /// The token was alive.
     pub token_valid: bool,
+    /// What came as a SOAP message; none on the other faces, and for what is no envelope.
+    pub soap: Option<SoapEntry>,
     /// What was answered; none while that is open, and for connections that were reset instead.
     pub status: Option<u16>,
-    /// What a correct proxy must never send, told in words; such requests are answered 400.
+    /// What a correct proxy must never send, told in words; such requests are answered 400, or with a SOAP Fault.
     pub faults: Vec<String>,
 }
 
@@ -117,6 +120,18 @@ pub(super) struct Arrival {
     pub(super) account: Option<u64>,
     pub(super) token_valid: bool,
     pub(super) bodiless: bool,
+}
+
+/// What is known of a SOAP message when it has been read.
+#[derive(Default)]
+pub(super) struct Message {
+    /// None if it is no envelope.
+    pub(super) entry: Option<SoapEntry>,
+    /// The account of its token, whether that still counts or not.
+    pub(super) account: Option<u64>,
+    pub(super) token_valid: bool,
+    /// To be added to those that are known already.
+    pub(super) faults: Vec<String>,
 }
 
 /// What is known of a body when it has ended, or broken off.
@@ -180,6 +195,7 @@ impl Journal {
             complete: arrival.bodiless,
             account: arrival.account,
             token_valid: arrival.token_valid,
+            soap: None,
             status: None,
             faults: arrival.faults,
         };
@@ -203,6 +219,16 @@ impl Journal {
             entry.body = received.head;
             entry.trailers = received.trailers;
             entry.complete = received.complete;
+        });
+    }
+
+    /// Adds what request `sequence` said as a SOAP message, whose token counts in place of any in the head.
+    pub(super) fn understood(&self, sequence: u64, message: Message) {
+        self.change(sequence, |entry| {
+            entry.soap = message.entry;
+            entry.account = message.account;
+            entry.token_valid = message.token_valid;
+            entry.faults.extend(message.faults);
         });
     }
 

@@ -55,9 +55,13 @@ pub(super) struct Pattern {
     checksum: Option<Sha256>,
 }
 
+/// Pieces of a body, each made when the one before it is out.
+pub(super) type Chunks = Box<dyn Iterator<Item = Bytes> + Send>;
+
 /// One part of a body that takes its time.
 pub(super) enum Step {
     Send(Bytes),
+    Make(Chunks),
     Wait(Duration),
     /// The connection closes without a proper end.
     Break,
@@ -93,6 +97,11 @@ impl Payload {
         })
     }
 
+    /// What `chunks` makes, while it is sent.
+    pub(super) fn chunks(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Self {
+        Self::steps([Step::Make(Box::new(chunks))])
+    }
+
     /// The length, if it is known before the end.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
@@ -121,7 +130,7 @@ impl Payload {
                     steps.push_back(Step::Send(chunk));
                 }
             }
-            Self::Steps(before) => steps = before.waiting,
+            Self::Steps(before) => steps = limited(before.waiting, bytes_max),
         }
         steps.push_back(Step::Wait(BREAK_PAUSE));
         steps.push_back(end);
@@ -130,6 +139,33 @@ impl Payload {
             sleep: None,
         })
     }
+}
+
+/// The steps whose pieces have room in `bytes_max`, the last of them cut.
+fn limited(steps: VecDeque<Step>, bytes_max: u64) -> VecDeque<Step> {
+    let mut left = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let mut kept = VecDeque::new();
+    for step in steps {
+        match step {
+            Step::Send(data) => {
+                let data = data.slice(..left.min(data.len()));
+                left -= data.len();
+                kept.push_back(Step::Send(data));
+            }
+            // How much it will make is not known, so nothing that follows is counted.
+            Step::Make(chunks) => {
+                let pieces = chunks.scan(left, |left, chunk| {
+                    let piece = chunk.slice(..(*left).min(chunk.len()));
+                    *left -= piece.len();
+                    (!piece.is_empty()).then_some(piece)
+                });
+                kept.push_back(Step::Make(Box::new(pieces)));
+                break;
+            }
+            other => kept.push_back(other),
+        }
+    }
+    kept
 }
 
 fn pattern_chunk(remaining: u64) -> Bytes {
@@ -201,6 +237,12 @@ impl Steps {
                 None => return Poll::Ready(None),
                 Some(Step::Send(data)) if data.is_empty() => {}
                 Some(Step::Send(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(Step::Make(mut chunks)) => {
+                    if let Some(data) = chunks.next() {
+                        self.waiting.push_front(Step::Make(chunks));
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                }
                 Some(Step::Wait(time)) => self.sleep = Some(Box::pin(tokio::time::sleep(time))),
                 Some(Step::Break) => return Poll::Ready(Some(Err(Broken))),
                 Some(Step::Reset(lever)) => {

@@ -1,4 +1,5 @@
-//! What the tenant stores, each business unit for itself: assets, data extension rows, contacts, and what was sent.
+//! What the tenant stores, each business unit for itself: assets, data extension rows, contacts, SOAP objects, and what
+//! was sent.
 //!
 //! Knows neither HTTP nor tokens. Kept in memory only.
 
@@ -6,6 +7,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+use super::soap::Objects;
 
 /// Sends remembered; all are counted.
 const SENDS_MAX: usize = 100_000;
@@ -45,6 +48,8 @@ pub(super) struct Account {
     /// Data extensions by the token that pages through them.
     pub(super) cursors: HashMap<String, String>,
     pub(super) contacts: BTreeMap<String, u64>,
+    /// What the SOAP face has beside rows.
+    pub(super) objects: Objects,
 }
 
 /// Everything stored.
@@ -90,7 +95,10 @@ impl Records {
 
 impl Account {
     fn at_start(id: u64) -> Self {
-        let mut account = Self::default();
+        let mut account = Self {
+            objects: Objects::at_start(id, EXTENSION_AT_START, "orderid"),
+            ..Self::default()
+        };
         for number in 1..=ASSETS_AT_START {
             let mut asset = Map::new();
             asset.insert("name".to_owned(), json!(format!("Asset {number} of {id}")));

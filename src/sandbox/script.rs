@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::face::Face;
+use super::soap::SoapFault;
 use super::switches::ErrorShape;
 
 /// What the next matching requests get.
 ///
-/// A script without `status` and `body` leaves the answer as it would have been, and only delays, cuts or resets it.
+/// A script without `status`, `body` and `fault` leaves the answer as it would have been, and only delays, cuts or resets it.
 /// Scripts are looked at in the order they were given; the first that matches is used up by one. A request that is
 /// refused for its Host or its headers uses up none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,7 +48,9 @@ pub struct Script {
     pub truncate_after: Option<u64>,
     /// The error shape of the body that goes with `status`.
     pub error_shape: Option<ErrorShape>,
-    /// Answer at once, while the request's body is still coming; needs `status` or `body`.
+    /// The SOAP Fault to answer, with its usual status unless `status` says another.
+    pub fault: Option<SoapFault>,
+    /// Answer at once, while the request's body is still coming; needs `status`, `body` or `fault`.
     pub early: bool,
 }
 
@@ -68,6 +71,7 @@ impl Default for Script {
             reset_after_request_bytes: None,
             truncate_after: None,
             error_shape: None,
+            fault: None,
             early: false,
         }
     }
@@ -90,6 +94,7 @@ impl Script {
         "reset_after_request_bytes",
         "truncate_after",
         "error_shape",
+        "fault",
         "early",
     ];
 
@@ -99,6 +104,16 @@ impl Script {
         Self {
             face: Some(face),
             status: Some(status),
+            ..Self::default()
+        }
+    }
+
+    /// The next request on the SOAP face gets that Fault.
+    #[must_use]
+    pub fn fault(fault: SoapFault) -> Self {
+        Self {
+            face: Some(Face::Soap),
+            fault: Some(fault),
             ..Self::default()
         }
     }
@@ -147,7 +162,7 @@ impl Script {
 
     /// It answers by itself, whatever the face would have said.
     pub(super) fn answers(&self) -> bool {
-        self.status.is_some() || self.body.is_some()
+        self.status.is_some() || self.body.is_some() || self.fault.is_some()
     }
 
     fn matches(&self, face: Face, method: &str, target: &str) -> bool {

@@ -32,8 +32,27 @@ pub struct Switches {
     ///
     /// Source: the mcecli endpoint notes saw both, by route.
     pub missing_scope: MissingScope,
-    /// JSON answers of the REST face are gzipped for callers that accept it; whether the vendor compresses is unknown.
+    /// Answers of the REST and SOAP faces are gzipped for callers that accept it; whether the vendor compresses is
+    /// unknown.
     pub gzip: bool,
+    /// The status of the Fault `Token Expired`.
+    ///
+    /// Source: 500 in a fixture of the npm package sfmc-sdk, which reads the Fault whatever the status.
+    pub soap_expired_status: u16,
+    /// The text of the Fault for credentials that are not known.
+    ///
+    /// Source: seen as `Login Failed` and `Login failed`.
+    pub soap_login_failed: String,
+    /// The text of the Fault for too many calls; only its status, 500, is documented.
+    pub soap_throttled: String,
+    /// A SOAP 1.2 caller gets Faults in the shape of SOAP 1.2; otherwise all get that of 1.1. Unknown.
+    pub soap_12_faults: bool,
+    /// Objects of one page of a Retrieve, and the most that a caller can ask for.
+    ///
+    /// Source: 2,500 in the documentation; fewer for tests of paging.
+    pub soap_page_size: usize,
+    /// Every operation on objects is answered 200 with `Error: API Permission Failed. …`, whatever scopes a token has.
+    pub soap_permission_failed: bool,
 }
 
 impl Default for Switches {
@@ -47,6 +66,12 @@ impl Default for Switches {
             wrong_host: WrongHost::Misdirected,
             missing_scope: MissingScope::ByRoute,
             gzip: false,
+            soap_expired_status: 500,
+            soap_login_failed: "Login Failed".to_owned(),
+            soap_throttled: "The API rate limit is exceeded.".to_owned(),
+            soap_12_faults: true,
+            soap_page_size: 2_500,
+            soap_permission_failed: false,
         }
     }
 }
@@ -62,6 +87,12 @@ impl Switches {
         "wrong_host",
         "missing_scope",
         "gzip",
+        "soap_expired_status",
+        "soap_login_failed",
+        "soap_throttled",
+        "soap_12_faults",
+        "soap_page_size",
+        "soap_permission_failed",
     ];
 }
 

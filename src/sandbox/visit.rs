@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::face::Face;
 use super::intake::{self, Content, Reading};
-use super::journal::Arrival;
+use super::journal::{Arrival, Message};
 use super::ledger::Bearer;
 use super::listen::Connection;
 use super::payload::Payload;
@@ -80,10 +80,10 @@ pub(super) async fn serve(
         reset_after: None,
     };
     let answer = if faulty {
-        visit.drain().await;
+        visit.take_in().await;
         answer::vendor(400, &format!("Refused: {}.", faults.join("; ")), 10_000)
     } else if misdirected && visit.switches.wrong_host != WrongHost::Serve {
-        visit.drain().await;
+        visit.take_in().await;
         let status = if visit.switches.wrong_host == WrongHost::NotFound {
             404
         } else {
@@ -134,6 +134,20 @@ impl Visit {
     /// Reads the body to its end and keeps none of it.
     pub(super) async fn drain(&mut self) -> Content {
         self.read(0).await
+    }
+
+    /// Reads the body to its end for the journal only, which also hears of a SOAP message in it.
+    async fn take_in(&mut self) {
+        if self.face() == Face::Soap {
+            Box::pin(soap::overhear(self)).await;
+        } else {
+            self.drain().await;
+        }
+    }
+
+    /// Tells the journal what this request said as a SOAP message.
+    pub(super) fn understood(&self, message: Message) {
+        self.shared.journal.understood(self.sequence, message);
     }
 
     /// Reads the body on while the answer goes out already.
@@ -203,7 +217,7 @@ impl Visit {
         if script.early && script.answers() {
             self.drain_beside();
         } else if script.answers() || instead {
-            self.drain().await;
+            self.take_in().await;
         }
         if script.delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(script.delay_ms)).await;
@@ -235,12 +249,17 @@ impl Visit {
     }
 
     fn scripted(&self, script: &Script) -> Answer {
+        if let Some(fault) = script.fault {
+            return soap::scripted(self, fault, script.status);
+        }
         let status = script.status.unwrap_or(200);
         match &script.body {
             Some(Value::String(text)) => {
                 let json = text.starts_with(['{', '[']);
                 let content_type = if json {
                     "application/json"
+                } else if text.starts_with('<') {
+                    "text/xml; charset=utf-8"
                 } else {
                     "text/plain"
                 };
@@ -248,7 +267,7 @@ impl Visit {
             }
             Some(body) => answer::json(status, body),
             None if self.face() == Face::Soap && script.error_shape.is_none() => {
-                soap::error(status)
+                soap::error(self, status)
             }
             None => {
                 let usual = match self.face() {
@@ -280,7 +299,7 @@ impl Visit {
             .any(|value| value.as_bytes().windows(4).any(|w| w == b"gzip"));
         if self.switches.gzip
             && accepts
-            && self.face() == Face::Rest
+            && self.face() != Face::Auth
             && !answer.headers().contains_key(CONTENT_ENCODING)
             && let Payload::Whole(body) = answer.body()
             && !body.is_empty()

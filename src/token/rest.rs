@@ -13,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 const ROUTES_MAX: usize = 256;
 const BUDGET_REFILL: Duration = Duration::from_secs(60);
 
-/// A kind of call, coarse enough to be counted: for REST the method and the first three path segments.
+/// A kind of call, coarse enough to be counted: for REST the method and the first three path segments, for SOAP the operation
+/// and the types of its objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Route(u64);
 
@@ -29,6 +30,17 @@ impl Route {
             .take(3)
         {
             segment.hash(&mut hasher);
+        }
+        Self(hasher.finish())
+    }
+
+    /// The route of a SOAP call.
+    #[must_use]
+    pub fn soap<'a>(operation: &str, object_types: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        ("soap", operation).hash(&mut hasher);
+        for object_type in object_types {
+            object_type.hash(&mut hasher);
         }
         Self(hasher.finish())
     }

@@ -227,6 +227,9 @@ fn the_sandbox_plays_its_story_and_exits_0() {
         "It gets 200",
         "401",
         "Token calls for that: 1.",
+        "500 Token Expired",
+        "It gets 200 OK, OverallStatus OK.",
+        "<fueloauth xmlns=\"http://exacttarget.com\">eyJ",
     ] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }

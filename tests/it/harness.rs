@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -97,6 +98,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             response_head_timeout: 300 * second,
             body_stall_timeout: 120 * second,
             replay_size_max: 4 << 20,
+            envelope_size_max: 16 << 20,
             buffered_size_max: 256 << 20,
             forced_mints_max: 20,
             via: false,
@@ -238,6 +240,18 @@ impl Client {
 
     pub async fn send(&mut self, request: Request<impl Into<Bytes>>) -> Answer {
         self.try_send(request).await.expect("an answer")
+    }
+
+    /// Sends, and gives the answer as soon as its head is there.
+    pub async fn begin(&mut self, request: Request<impl Into<Bytes>>) -> Response<Incoming> {
+        let mut request = request.map(|body| Full::new(body.into()));
+        let host = self.host.parse().unwrap();
+        request.headers_mut().insert("host", host);
+        self.sender.ready().await.unwrap();
+        tokio::time::timeout(PATIENCE, self.sender.send_request(request))
+            .await
+            .expect("an answer in time")
+            .expect("an answer")
     }
 
     pub async fn try_send(&mut self, request: Request<impl Into<Bytes>>) -> hyper::Result<Answer> {

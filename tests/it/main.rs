@@ -17,12 +17,17 @@ mod process;
 mod raw;
 
 mod canary;
+mod clients;
 mod commands;
 mod door;
+mod envelope;
 mod held;
 mod logs;
 mod selection;
 mod smoke;
+mod soap;
+mod soap_properties;
+mod soap_runs;
 mod tidy;
 mod tokens;
 mod watching;

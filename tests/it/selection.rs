@@ -237,10 +237,6 @@ async fn with_several_tenants_the_default_is_named_or_selection_is_due() {
 async fn what_this_version_does_not_serve_is_refused_by_name() {
     let stage = Stage::new().await;
     for path in [
-        "/Service.asmx",
-        "/service.ASMX",
-        "/@acme/etframework.wsdl",
-        "/ETFrameworkFault.xsd",
         "/v2/token",
         "/v1/requestToken?legacy=1",
         "/provisioning/v1/tenants/x/requestToken",

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::request::Builder;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -17,6 +18,10 @@ use tokio::net::TcpStream;
 use crate::sandbox::{Entry, Face, Tenant};
 
 const ASSETS: &str = "/asset/v1/content/assets?$pageSize=1";
+const SOAP_PATH: &str = "/Service.asmx";
+const ENVELOPE: &str = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+    <RetrieveRequestMsg xmlns=\"http://exacttarget.com/wsdl/partnerAPI\"><RetrieveRequest><ObjectType>List</ObjectType>\
+    <Properties>ID</Properties><Properties>ListName</Properties></RetrieveRequest></RetrieveRequestMsg></s:Body></s:Envelope>";
 /// The life of a token in the third part, and how long calls go on.
 const SHORT_LIFE: Duration = Duration::from_secs(2);
 const RUN: Duration = Duration::from_secs(5);
@@ -42,7 +47,8 @@ pub(super) async fn play(
     let mut application = Application::connect(proxy).await?;
     plain_call(&mut application, tenant, &mut say).await?;
     revoked_token(&mut application, tenant, &mut say).await?;
-    short_lives(&mut application, tenant, &mut say).await
+    short_lives(&mut application, tenant, &mut say).await?;
+    soap_call(&mut application, tenant, &mut say).await
 }
 
 async fn plain_call(
@@ -62,7 +68,7 @@ async fn plain_call(
     say("   What the tenant received:");
     say(&format!("     {} {}", entry.method, entry.target));
     for (name, value) in entry.headers.iter().take(6) {
-        say(&format!("     {name}: {}", shortened(value)));
+        say(&format!("     {name}: {}", shortened(value, 32)));
     }
     say("");
     expect_ok(&answer)
@@ -83,19 +89,7 @@ async fn revoked_token(
         answer.status()
     ));
     for entry in tenant.journal_since(seen) {
-        let status = entry
-            .status
-            .map_or("-".to_owned(), |status| status.to_string());
-        let face = if entry.face == Face::Auth {
-            "auth"
-        } else {
-            "rest"
-        };
-        say(&format!(
-            "     {face}  {:4} {:40} {status}",
-            entry.method,
-            entry.path()
-        ));
+        say(&row(&entry));
     }
     say(&format!(
         "   Token calls for that: {}.",
@@ -138,6 +132,69 @@ async fn short_lives(
     }
 }
 
+async fn soap_call(
+    application: &mut Application,
+    tenant: &Tenant,
+    say: &mut impl FnMut(&str),
+) -> Result<(), StoryError> {
+    say(
+        "4. A SOAP application calls, its envelope without any credentials, and the tenant has just forgotten the token:",
+    );
+    say(&format!(
+        "     POST http://{}{SOAP_PATH}",
+        application.address
+    ));
+    tenant.revoke_all();
+    let seen = tenant.journal().last().map_or(0, |entry| entry.sequence);
+    let answer = application.post_envelope().await?;
+    let text = String::from_utf8_lossy(answer.body());
+    say(&format!(
+        "   It gets {}, OverallStatus {}. What the tenant saw meanwhile:",
+        answer.status(),
+        between(&text, "<OverallStatus>", "</OverallStatus>").unwrap_or("-")
+    ));
+    let calls = tenant.journal_since(seen);
+    for entry in &calls {
+        say(&row(entry));
+    }
+    let accepted = calls.iter().rev().find(|entry| entry.face == Face::Soap);
+    let envelope = accepted.map(|entry| entry.body_text()).unwrap_or_default();
+    let header = between(&envelope, "<s:Header>", "</s:Header>")
+        .ok_or_else(|| StoryError::new("the tenant received no Header"))?;
+    say("   The Header of the last one:");
+    say(&format!("     {}", shortened(header, 64)));
+    say("");
+    expect_ok(&answer)
+}
+
+/// One line of the journal.
+fn row(entry: &Entry) -> String {
+    let face = match entry.face {
+        Face::Auth => "auth",
+        Face::Rest => "rest",
+        Face::Soap => "soap",
+    };
+    let status = entry
+        .status
+        .map_or("-".to_owned(), |status| status.to_string());
+    // What SOAP refuses, it refuses in words.
+    let words = entry
+        .soap
+        .as_ref()
+        .and_then(|soap| soap.answered.as_deref());
+    let words = words.map_or(String::new(), |words| format!(" {words}"));
+    format!(
+        "     {face}  {:4} {:40} {status}{words}",
+        entry.method,
+        entry.path()
+    )
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_before, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(inside, _after)| inside)
+}
+
 /// Curl lines that work as printed while the command stays up: `proxy` is its own and its admin listener's address.
 pub(super) fn curl_lines(proxy: Option<(SocketAddr, SocketAddr)>, tenant: &Tenant) -> String {
     let control = tenant.control_url();
@@ -155,6 +212,12 @@ pub(super) fn curl_lines(proxy: Option<(SocketAddr, SocketAddr)>, tenant: &Tenan
         line(
             "the same in another business unit",
             format!("curl -si 'http://{proxy}/@sandbox:emea{ASSETS}'"),
+        );
+        line(
+            "SOAP: an envelope without credentials",
+            format!(
+                "curl -s http://{proxy}{SOAP_PATH} -H 'Content-Type: text/xml' -H 'SOAPAction: Retrieve' --data '{ENVELOPE}'"
+            ),
         );
     }
     line(
@@ -194,17 +257,17 @@ fn expect_ok(answer: &Response<Bytes>) -> Result<(), StoryError> {
 }
 
 /// A token is long, and its start is enough to know it by.
-fn shortened(value: &str) -> String {
-    if value.len() <= 60 {
+fn shortened(value: &str, length: usize) -> String {
+    if value.len() <= 2 * length {
         return value.to_owned();
     }
-    let start: String = value.chars().take(32).collect();
+    let start: String = value.chars().take(length).collect();
     format!("{start}… ({} characters)", value.chars().count())
 }
 
 /// A plain HTTP client, as an application without any knowledge of OAuth.
 struct Application {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     address: SocketAddr,
 }
 
@@ -222,7 +285,24 @@ impl Application {
         let request = Request::get(target)
             .header("host", self.address.to_string())
             .header("accept", "application/json");
-        let request = request.body(Empty::new()).map_err(StoryError::new)?;
+        self.call(request, "").await
+    }
+
+    async fn post_envelope(&mut self) -> Result<Response<Bytes>, StoryError> {
+        let request = Request::post(SOAP_PATH)
+            .header("host", self.address.to_string())
+            .header("content-type", "text/xml; charset=utf-8")
+            .header("soapaction", "Retrieve");
+        self.call(request, ENVELOPE).await
+    }
+
+    async fn call(
+        &mut self,
+        request: Builder,
+        body: &'static str,
+    ) -> Result<Response<Bytes>, StoryError> {
+        let body = Full::new(Bytes::from_static(body.as_bytes()));
+        let request = request.body(body).map_err(StoryError::new)?;
         self.sender.ready().await.map_err(StoryError::new)?;
         let answer = self
             .sender

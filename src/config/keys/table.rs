@@ -129,8 +129,8 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("limits.max_headers", count(1, 4096), "Header lines of one request or answer.").default("256"),
     key("limits.max_header_size", size(KIB, 16 * MIB), "Size of one request's or answer's head.").default("64KiB"),
     key("limits.max_replay_size", size(0, GIB), "Largest body that is kept for a replay; larger ones stream, but cannot be replayed.").default("4MiB"),
-    later("limits.max_envelope_size", size(KIB, GIB)),
-    key("limits.max_buffered_size", size(0, 1024 * GIB), "All bodies kept for replays together; at most a quarter of the process's memory limit.").default("256MiB"),
+    key("limits.max_envelope_size", size(KIB, GIB), "Largest SOAP request, unpacked; larger ones are refused.").default("16MiB"),
+    key("limits.max_buffered_size", size(0, 1024 * GIB), "All bodies kept for replays, and all SOAP requests, together; at most a quarter of the process's memory limit.").default("256MiB"),
     key("limits.max_client_requests", count(0, 1_000_000), "Requests in flight per client; 0 is no limit.").only("0"),
     key("limits.max_forced_mints", count(0, 1000), "Token requests that refusals may cause, per account; one comes back each minute.").default("20"),
 

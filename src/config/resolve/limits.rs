@@ -14,13 +14,15 @@ pub(super) struct Limits {
     pub(super) headers_max: usize,
     pub(super) header_size_max: usize,
     pub(super) replay_size_max: usize,
+    pub(super) envelope_size_max: usize,
     pub(super) buffered_size_max: usize,
     pub(super) forced_mints_max: u32,
 }
 
 pub(super) fn limits(review: &mut Review<'_>) -> Limits {
     let buffered = buffered_size_max(review);
-    let replay = replay_size_max(review, buffered);
+    let replay = within_buffered(review, "limits.max_replay_size", buffered);
+    let envelope = within_buffered(review, "limits.max_envelope_size", buffered);
     let number = |key| usize::try_from(review.number(key)).unwrap_or(usize::MAX);
     Limits {
         workers: match number("limits.workers") {
@@ -31,6 +33,7 @@ pub(super) fn limits(review: &mut Review<'_>) -> Limits {
         headers_max: number("limits.max_headers"),
         header_size_max: number("limits.max_header_size"),
         replay_size_max: usize::try_from(replay).unwrap_or(usize::MAX),
+        envelope_size_max: usize::try_from(envelope).unwrap_or(usize::MAX),
         buffered_size_max: usize::try_from(buffered).unwrap_or(usize::MAX),
         forced_mints_max: u32::try_from(review.number("limits.max_forced_mints"))
             .unwrap_or(u32::MAX),
@@ -56,9 +59,9 @@ fn buffered_size_max(review: &mut Review<'_>) -> u64 {
     wanted.min(share)
 }
 
-/// A body that does not fit into what all bodies may take together is never recorded.
-fn replay_size_max(review: &mut Review<'_>, buffered: u64) -> u64 {
-    let path = KeyPath::of("limits.max_replay_size");
+/// A body that does not fit into what all bodies may take together is never held.
+fn within_buffered(review: &mut Review<'_>, key: &'static str, buffered: u64) -> u64 {
+    let path = KeyPath::of(key);
     let wanted = review.number_at(&path).unwrap_or_default();
     let origin: Option<Origin> = review.origin(&path);
     if wanted > buffered && !review.is_default(&path) {

@@ -29,7 +29,6 @@ fn every_key_is_known_and_later_ones_are_refused_by_name() {
             refused("clients"),
             refused("intercept"),
             "upstream.proxy: `proxy = \"env\"` is not part of this version; write proxy = \"none\", or leave it out".to_owned(),
-            refused("limits.max_envelope_size"),
             refused("state"),
             refused("audit"),
         ]
@@ -116,7 +115,6 @@ fn what_is_left_without_the_later_keys_is_fine() {
             "client = ",
             "token_file",
             "client_secret_next",
-            "max_envelope_size",
             "proxy = \"env\"",
         ]
         .iter()

@@ -147,7 +147,7 @@ fn the_schema_refuses_what_is_wrong() {
         "[timeouts]\nconnect = \"10\"".to_owned(),
         "[limits]\nmax_headers = 0".to_owned(),
         "[limits]\nmax_replay_size = \"4Mi\"".to_owned(),
-        "[limits]\nmax_envelope_size = \"4MiB\"".to_owned(),
+        "[limits]\nmax_envelope_size = \"4Mi\"".to_owned(),
         "[log]\nlevel = \"loud\"".to_owned(),
     ] {
         assert!(

@@ -87,7 +87,8 @@ impl Progress {
         )
     }
 
-    fn touch(&self) {
+    /// Something moved.
+    pub(super) fn touch(&self) {
         self.last_moved
             .store(uptime_milliseconds(), Ordering::Relaxed);
     }
