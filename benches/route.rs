@@ -78,6 +78,8 @@ fn endpoint_settings(origin: SocketAddr) -> EndpointSettings {
 
 fn upstream_settings() -> upstream::Settings {
     upstream::Settings {
+        resolve_with: upstream::ResolveWith::System,
+        proxy: upstream::EgressProxy::None,
         connect_timeout: Duration::from_secs(10),
         pool_idle_timeout: Duration::from_secs(50),
         headers_max: 256,

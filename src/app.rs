@@ -72,7 +72,7 @@ pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
         .collect();
     let proxy = Proxy::new(
         resolved.proxy,
-        upstream,
+        Arc::clone(&upstream),
         Arc::clone(&metrics),
         Handle::current(),
     )?;
@@ -90,6 +90,7 @@ pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
         tracing::info!(%address, "listening");
     }
     tracing::info!(address = %admin_address, "admin listening");
+    upstream.own_addresses(own_addresses(&addresses, admin_address));
     let gauges = gauges(&metrics, &resolved.server.listeners, &bound);
     let (drain_delay, drain_timeout) = (resolved.server.drain_delay, resolved.server.drain_timeout);
     let workers = Arc::clone(&proxy);
@@ -134,6 +135,14 @@ fn bind_all(addresses: &[Address], optional: &[usize]) -> Result<Vec<Bound>, Bin
         }
     }
     Ok(bound)
+}
+
+fn own_addresses(addresses: &[Address], admin: SocketAddr) -> Vec<SocketAddr> {
+    let tcp = addresses.iter().filter_map(|address| match address {
+        Address::Tcp(tcp) => Some(*tcp),
+        Address::Unix(_) => None,
+    });
+    tcp.chain([admin]).collect()
 }
 
 fn gauges(metrics: &Metrics, configured: &[Address], bound: &[Bound]) -> Vec<prometheus::IntGauge> {

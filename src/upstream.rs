@@ -1,30 +1,48 @@
-//! The way to the tenant: roots, connector and pool. Knows TLS and HTTP, knows no tenant and no token.
+//! The way to the tenant: names, egress proxy, roots, connector and pool. Knows TLS and HTTP, knows no tenant and no token.
 //!
 //! Nothing is ever sent twice from here: a request goes to another connection only if hyper hands it back whole, which it
 //! does only while no byte of it was written.
 
 mod destination;
+mod egress;
+mod own;
 mod pool;
+mod resolver;
 mod socket;
 mod tls;
+mod tunnel;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::HttpConnector;
 
 pub use destination::{Destination, DestinationError};
+pub use egress::{EgressProxy, EgressProxyError, EnvironmentProxy, ProxyUrl};
 pub use pool::{Answer, Pool, PooledBody};
+pub use resolver::ResolveWith;
 pub use tls::{Trust, TrustError};
+
+use egress::Egress;
+use own::OwnListeners;
+use resolver::Resolver;
+
+/// A connection on which nothing moves is asked after in these intervals whether it still is one.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How the proxy calls out.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Name resolution, TCP and TLS handshake together.
+    /// Who turns names into addresses.
+    pub resolve_with: ResolveWith,
+    /// What connections go out through.
+    pub proxy: EgressProxy,
+    /// Name resolution, egress proxy, TCP and TLS handshake together.
     pub connect_timeout: Duration,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: Duration,
@@ -65,6 +83,26 @@ pub enum SendError {
         /// The TLS library's words.
         cause: String,
     },
+    /// The name's address is one of our own listeners.
+    #[error(
+        "the name {host} leads back to this proxy (a hosts file?); set upstream.resolve_with to name servers"
+    )]
+    Loop {
+        /// The host asked for.
+        host: String,
+    },
+    /// The egress proxy opened no way.
+    #[error("the egress proxy {proxy} opened no way to {host}: {cause}")]
+    Proxy {
+        /// The host asked for.
+        host: String,
+        /// The egress proxy's host and port.
+        proxy: String,
+        /// The egress proxy's status, if it answered.
+        status: Option<StatusCode>,
+        /// What happened there; its status is in it.
+        cause: String,
+    },
     /// `connect_timeout` passed first.
     #[error("no connection to {host} within {limit:?}")]
     ConnectTimeout {
@@ -86,7 +124,9 @@ pub enum SendError {
 /// Connector, trust and destinations; shared by all workers. Each worker has a [`Pool`] of its own.
 pub struct Upstream {
     settings: Settings,
-    connector: HttpConnector,
+    connector: HttpConnector<Resolver>,
+    egress: Egress,
+    own: OwnListeners,
     destinations: Mutex<HashMap<destination::Key, Arc<Destination>>>,
 }
 
@@ -94,16 +134,25 @@ impl Upstream {
     /// Makes the connector; opens nothing.
     #[must_use]
     pub fn new(settings: Settings) -> Arc<Self> {
-        let mut connector = HttpConnector::new();
+        let resolver = Resolver::new(&settings.resolve_with, settings.connect_timeout);
+        let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.enforce_http(false);
         connector.set_nodelay(true);
-        connector.set_keepalive(Some(Duration::from_secs(60)));
+        connector.set_keepalive(Some(KEEPALIVE));
         connector.set_happy_eyeballs_timeout(Some(Duration::from_millis(300)));
         Arc::new(Self {
+            egress: Egress::new(&settings.proxy),
+            own: OwnListeners::default(),
             settings,
             connector,
             destinations: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// Where this proxy listens itself, once it does: no connection is left open that leads there. An unspecified address
+    /// is every one of this machine's.
+    pub fn own_addresses(&self, addresses: Vec<SocketAddr>) {
+        self.own.set(addresses);
     }
 
     /// The one [`Destination`] for this URL's scheme, host and port under this trust: equal URLs give the same one, so
@@ -134,7 +183,7 @@ impl Upstream {
         request: Request<Full<Bytes>>,
         answer_size_max: usize,
     ) -> Result<Response<Bytes>, SendError> {
-        let mut connection = socket::connect(&self.connector, destination, &self.settings).await?;
+        let mut connection = socket::connect(self, destination).await?;
         let answer = connection
             .sender
             .send_request(request)

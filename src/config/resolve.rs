@@ -79,6 +79,8 @@ pub(super) fn resolve(
             via: review.flag("upstream.via"),
         },
         upstream: upstream::Settings {
+            resolve_with: upstream::ResolveWith::System,
+            proxy: upstream::EgressProxy::None,
             connect_timeout: review.duration("timeouts.connect"),
             pool_idle_timeout: review.duration("timeouts.pool_idle"),
             headers_max: limits.headers_max,

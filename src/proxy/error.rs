@@ -308,7 +308,8 @@ impl From<Unavailable> for ProxyError {
             MintError::Unavailable { .. } => (
                 Code::TokenUnavailable,
                 "The tenant's token endpoint gives no token at the moment. Nothing was sent. Try again after the time in \
-                 Retry-After; if it lasts, check the network to the auth host and Salesforce's status page."
+                 Retry-After; if it lasts, check the network to the auth host, the egress proxy if there is one, and Salesforce's \
+                 status page."
                     .to_owned(),
             ),
             MintError::Rejected { status, error, description } => (
@@ -336,34 +337,49 @@ impl From<Unavailable> for ProxyError {
 impl From<SendError> for ProxyError {
     fn from(error: SendError) -> Self {
         let cause = error.to_string();
-        let (code, detail) = match &error {
-            SendError::Resolve { host, .. } => (
-                Code::UpstreamUnreachable,
-                format!(
-                    "The name {host} could not be resolved. Nothing was sent. Check the tenant's subdomain and DNS."
-                ),
+        let detail = match &error {
+            SendError::Resolve { host, .. } => format!(
+                "The name {host} could not be resolved. Nothing was sent. Check the tenant's subdomain and DNS."
             ),
-            SendError::Connect { host, .. } | SendError::ConnectTimeout { host, .. } => (
-                Code::UpstreamUnreachable,
-                format!(
-                    "No connection to {host}. Nothing was sent. Check the network and firewalls between the proxy and it."
-                ),
+            SendError::Connect { host, .. } | SendError::ConnectTimeout { host, .. } => format!(
+                "No connection to {host}. Nothing was sent. Check the network and firewalls between the proxy and it."
             ),
-            SendError::Tls { host, .. } => (
-                Code::UpstreamUnreachable,
-                format!(
-                    "TLS with {host} could not be set up. Nothing was sent. If a company proxy inspects TLS, give its root \
-                     certificate as ca_file."
-                ),
+            SendError::Loop { host } => format!(
+                "The name {host} leads back to this proxy, by a hosts file for instance. Nothing was sent. Set \
+                 upstream.resolve_with to name servers that know the tenant's real address."
             ),
-            SendError::Broken { host, .. } => (
-                Code::UpstreamUnreachable,
-                format!(
-                    "The connection to {host} broke after the request had begun to leave and before an answer came. It is \
-                     not known whether the request took effect; the proxy does not send it again."
-                ),
+            SendError::Proxy { host, status, .. } => refused_by_egress_proxy(host, *status),
+            SendError::Tls { host, .. } => format!(
+                "TLS with {host} could not be set up. Nothing was sent. If a company proxy inspects TLS, give its root \
+                 certificate as ca_file."
+            ),
+            SendError::Broken { host, .. } => format!(
+                "The connection to {host} broke after the request had begun to leave and before an answer came. It is not \
+                 known whether the request took effect; the proxy does not send it again."
             ),
         };
-        Self::new(code, detail).caused_by(cause)
+        Self::new(Code::UpstreamUnreachable, detail).caused_by(cause)
     }
+}
+
+/// Says where to look, and not where that is: an egress proxy's address is nothing for callers.
+fn refused_by_egress_proxy(host: &str, status: Option<StatusCode>) -> String {
+    let (happened, advice) = match status {
+        Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => (
+            "it wants other credentials (407)".to_owned(),
+            "Give its user and password there, as http://USER:PASSWORD@HOST:PORT.",
+        ),
+        Some(status) => (
+            format!("it answered {status}"),
+            "Look at that proxy: its rules have to allow CONNECT to this host.",
+        ),
+        None => (
+            "it could not be reached, hung up, or is this proxy itself".to_owned(),
+            "Check the setting and that proxy; the log has the cause.",
+        ),
+    };
+    format!(
+        "The egress proxy (upstream.proxy, or HTTPS_PROXY in the environment) opened no way to {host}: {happened}. Nothing \
+         was sent to {host}. {advice}"
+    )
 }

@@ -81,12 +81,7 @@ where
     }
 
     async fn open(&self, destination: &Destination) -> Result<SendRequest<B>, SendError> {
-        let opened = socket::connect(
-            &self.upstream.connector,
-            destination,
-            &self.upstream.settings,
-        )
-        .await?;
+        let opened = socket::connect(&self.upstream, destination).await?;
         self.watchlist.add(opened.activity, opened.task, ());
         Ok(opened.sender)
     }

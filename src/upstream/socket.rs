@@ -1,20 +1,24 @@
-//! Opens one connection: names, TCP, TLS, HTTP/1.1. One limit covers all of it.
+//! Opens one connection: names, egress proxy, TCP, TLS, HTTP/1.1. One limit covers all of it.
+//!
+//! A connection that leads back to this proxy is closed before a byte is sent.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use http::Uri;
 use http_body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::destination::causes;
-use super::{Destination, SendError, Settings};
+use super::egress::ProxyUrl;
+use super::tunnel::{self, Refusal};
+use super::{Destination, SendError, Settings, Upstream};
 use crate::watch::{Activity, Watched};
 
 /// An open connection and the task that drives it.
@@ -26,9 +30,8 @@ pub(super) struct Opened<B> {
 
 /// Connects within `connect_timeout`.
 pub(super) async fn connect<B>(
-    connector: &HttpConnector,
+    upstream: &Upstream,
     destination: &Destination,
-    settings: &Settings,
 ) -> Result<Opened<B>, SendError>
 where
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
@@ -36,9 +39,34 @@ where
         + Unpin
         + 'static,
 {
+    let settings = &upstream.settings;
     let limit = settings.connect_timeout;
-    let connecting = async {
-        let stream = open_tcp(connector, destination).await?;
+    let deadline = Instant::now() + limit;
+    let host = || destination.host().to_owned();
+    let proxy = upstream.egress.proxy_for(destination.connect_to());
+    let opening = async {
+        match proxy {
+            Some(proxy) => open_through(upstream, proxy, destination).await,
+            None => open_tcp(upstream, destination).await,
+        }
+    };
+    let stream = match (timeout_at(deadline, opening).await, proxy) {
+        (Ok(opened), _) => opened?,
+        (Err(_elapsed), None) => {
+            return Err(SendError::ConnectTimeout {
+                host: host(),
+                limit,
+            });
+        }
+        (Err(_elapsed), Some(proxy)) => {
+            let refusal = Refusal {
+                status: None,
+                cause: format!("no answer within {limit:?}"),
+            };
+            return Err(refused(destination, proxy, refusal));
+        }
+    };
+    let starting = async {
         let Some((config, name)) = destination.tls() else {
             return start_http(stream, destination, settings).await;
         };
@@ -46,40 +74,59 @@ where
             .connect(name.clone(), stream)
             .await
             .map_err(|error| SendError::Tls {
-                host: destination.host().to_owned(),
+                host: host(),
                 cause: causes(&error),
             })?;
         start_http(stream, destination, settings).await
     };
-    match tokio::time::timeout(limit, connecting).await {
-        Ok(opened) => opened,
-        Err(_elapsed) => Err(timed_out(destination, limit)),
+    timeout_at(deadline, starting)
+        .await
+        .unwrap_or_else(|_elapsed| {
+            Err(SendError::ConnectTimeout {
+                host: host(),
+                limit,
+            })
+        })
+}
+
+/// A TCP connection to a URL's host and port, by happy eyeballs; or why there is none, beginning with "dns" where the name
+/// was to blame.
+pub(super) async fn dial(upstream: &Upstream, url: &Uri) -> Result<TcpStream, String> {
+    let mut connector = upstream.connector.clone();
+    match connector.call(url.clone()).await {
+        Ok(stream) => Ok(stream.into_inner()),
+        Err(error) => Err(causes(&error)),
     }
 }
 
-fn timed_out(destination: &Destination, limit: Duration) -> SendError {
-    SendError::ConnectTimeout {
-        host: destination.host().to_owned(),
-        limit,
+async fn open_tcp(upstream: &Upstream, destination: &Destination) -> Result<TcpStream, SendError> {
+    let host = destination.host().to_owned();
+    match dial(upstream, destination.connect_to()).await {
+        Ok(stream) if upstream.own.reached_by(&stream) => Err(SendError::Loop { host }),
+        Ok(stream) => Ok(stream),
+        Err(cause) if cause.starts_with("dns") => Err(SendError::Resolve { host, cause }),
+        Err(cause) => Err(SendError::Connect { host, cause }),
     }
 }
 
-async fn open_tcp(
-    connector: &HttpConnector,
+async fn open_through(
+    upstream: &Upstream,
+    proxy: &ProxyUrl,
     destination: &Destination,
 ) -> Result<TcpStream, SendError> {
-    let mut connector = connector.clone();
-    match connector.call(destination.connect_to().clone()).await {
-        Ok(stream) => Ok(stream.into_inner()),
-        Err(error) => {
-            let host = destination.host().to_owned();
-            let cause = causes(&error);
-            if cause.starts_with("dns") {
-                Err(SendError::Resolve { host, cause })
-            } else {
-                Err(SendError::Connect { host, cause })
-            }
-        }
+    let authority = destination.connect_to().authority();
+    let authority = authority.map_or("", |authority| authority.as_str());
+    tunnel::open(upstream, proxy, authority)
+        .await
+        .map_err(|refusal| refused(destination, proxy, refusal))
+}
+
+fn refused(destination: &Destination, proxy: &ProxyUrl, refusal: Refusal) -> SendError {
+    SendError::Proxy {
+        host: destination.host().to_owned(),
+        proxy: proxy.authority().to_owned(),
+        status: refusal.status,
+        cause: refusal.cause,
     }
 }
 

@@ -104,6 +104,8 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             via: false,
         },
         upstream: upstream::Settings {
+            resolve_with: upstream::ResolveWith::System,
+            proxy: upstream::EgressProxy::None,
             connect_timeout: 10 * second,
             pool_idle_timeout: 50 * second,
             headers_max: 256,

@@ -20,6 +20,7 @@ mod canary;
 mod clients;
 mod commands;
 mod door;
+mod egress;
 mod envelope;
 mod held;
 mod logs;

@@ -138,7 +138,7 @@ fn files_are_of_a_length_that_can_be_read() {
 }
 
 #[test]
-fn secrets_are_exposed_in_three_places_only() {
+fn secrets_are_exposed_in_few_places_only() {
     let exposing: Vec<_> = sources("src")
         .into_iter()
         .filter(|(_file, text)| text.contains(".expose()"))
@@ -149,7 +149,8 @@ fn secrets_are_exposed_in_three_places_only() {
         [
             "src/proxy/envelope.rs",
             "src/token.rs",
-            "src/token/endpoint.rs"
+            "src/token/endpoint.rs",
+            "src/upstream/tunnel.rs"
         ]
     );
 }

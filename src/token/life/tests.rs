@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::secret::Secret;
 use crate::token::rest::Route;
 use crate::token::{AccessToken, InstanceLock, InstanceUrl, MintError, TrustedHost};
-use crate::upstream::{Settings, Trust, Upstream};
+use crate::upstream::{EgressProxy, ResolveWith, Settings, Trust, Upstream};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIFETIME: Duration = Duration::from_secs(1079);
@@ -37,6 +37,8 @@ enum Got {
 impl Simulation {
     fn new(lifetime: Duration) -> Self {
         let settings = Settings {
+            resolve_with: ResolveWith::System,
+            proxy: EgressProxy::None,
             connect_timeout: SECOND,
             pool_idle_timeout: SECOND,
             headers_max: 100,
@@ -51,12 +53,9 @@ impl Simulation {
                 port: None,
             }],
         };
+        let (upstream, trust) = (Upstream::new(settings), Trust::system().unwrap());
         let instance = lock
-            .admit(
-                "http://127.0.0.1:1/",
-                &Upstream::new(settings),
-                &Trust::system().unwrap(),
-            )
+            .admit("http://127.0.0.1:1/", &upstream, &trust)
             .unwrap();
         let now = Now {
             monotonic: Instant::now(),
