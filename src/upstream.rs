@@ -1,12 +1,15 @@
-//! The way to the tenant: names, egress proxy, roots, connector and pool. Knows TLS and HTTP, knows no tenant and no token.
+//! The way to the tenant: names, egress proxy, roots, connector and pool; and raw tunnels to anywhere else. Knows TLS and
+//! HTTP, knows no tenant and no token.
 //!
 //! Nothing is ever sent twice from here: a request goes to another connection only if hyper hands it back whole, which it
 //! does only while no byte of it was written.
 
 mod destination;
+mod dial;
 mod egress;
 mod own;
 mod pool;
+mod reach;
 mod resolver;
 mod socket;
 mod tls;
@@ -23,8 +26,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::HttpConnector;
 
 pub use destination::{Destination, DestinationError};
+pub use dial::DialError;
 pub use egress::{EgressProxy, EgressProxyError, EnvironmentProxy, ProxyUrl};
 pub use pool::{Answer, Pool, PooledBody};
+pub use reach::Reach;
 pub use resolver::ResolveWith;
 pub use tls::{Trust, TrustError};
 
@@ -124,6 +129,7 @@ pub enum SendError {
 /// Connector, trust and destinations; shared by all workers. Each worker has a [`Pool`] of its own.
 pub struct Upstream {
     settings: Settings,
+    resolver: Resolver,
     connector: HttpConnector<Resolver>,
     egress: Egress,
     own: OwnListeners,
@@ -135,7 +141,7 @@ impl Upstream {
     #[must_use]
     pub fn new(settings: Settings) -> Arc<Self> {
         let resolver = Resolver::new(&settings.resolve_with, settings.connect_timeout);
-        let mut connector = HttpConnector::new_with_resolver(resolver);
+        let mut connector = HttpConnector::new_with_resolver(resolver.clone());
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_keepalive(Some(KEEPALIVE));
@@ -144,6 +150,7 @@ impl Upstream {
             egress: Egress::new(&settings.proxy),
             own: OwnListeners::default(),
             settings,
+            resolver,
             connector,
             destinations: Mutex::new(HashMap::new()),
         })

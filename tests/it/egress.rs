@@ -1,4 +1,5 @@
-//! The way out: names asked of the operator's own servers, connections that would lead back here, and egress proxies.
+//! The way out: names asked of the operator's own servers, connections that would lead back here, egress proxies, and raw
+//! tunnels to foreign hosts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -8,14 +9,16 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 use sfmc_auth_proxy::app;
 use sfmc_auth_proxy::config::Resolved;
 use sfmc_auth_proxy::sandbox::{Face, Tenant};
 use sfmc_auth_proxy::server::Address;
 use sfmc_auth_proxy::token::TrustedHost;
-use sfmc_auth_proxy::upstream::{EgressProxy, ResolveWith, SendError, Settings, Trust, Upstream};
+use sfmc_auth_proxy::upstream::{
+    DialError, EgressProxy, Reach, ResolveWith, SendError, Settings, Trust, Upstream,
+};
 
 use crate::harness::{PATIENCE, Stage, resolved, tenant_settings};
 
@@ -252,6 +255,15 @@ async fn loopback_is_asked_of_nobody() {
     )
     .await;
     assert_eq!(stage.get(ECHO).await.status, 200);
+    let (listener, address) = listener().await;
+    let upstream = upstream(|settings| settings.resolve_with = server.resolve_with());
+    for host in ["localhost", "a.localhost", "LOCALHOST.", "127.0.0.1"] {
+        upstream
+            .dial(host, address.port(), Reach::Anywhere)
+            .await
+            .unwrap();
+        listener.accept().await.unwrap();
+    }
     assert_eq!(server.asked(), []);
 }
 
@@ -294,7 +306,9 @@ async fn a_connection_to_ourselves_is_closed_without_a_byte_and_not_made_again()
             let (mut stream, _caller) = listener.accept().await.unwrap();
             assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
         }
-        no_connection(listener);
+        let error = upstream.dial("127.0.0.1", address.port(), Reach::Anywhere);
+        assert!(matches!(error.await, Err(DialError::Loop { .. })));
+        one_connection_without_a_byte(listener).await;
     }
 }
 
@@ -417,4 +431,139 @@ async fn a_token_that_an_egress_proxy_keeps_away_is_an_error_and_no_direct_call(
     assert!(!proxy.heads().is_empty());
     assert_eq!(stage.tenant.connections(Face::Auth), 0);
     assert_eq!(server.asked(), []);
+}
+
+#[tokio::test]
+async fn a_tunnel_through_an_egress_proxy_begins_right_after_its_answer() {
+    let banner =
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Made\r\nVia: x\r\n\r\nSSH-2.0-early\r\n";
+    let proxy = ConnectProxy::start(banner).await;
+    let upstream = upstream(|settings| settings.proxy = proxy.egress());
+    let mut stream = upstream.dial(NAME, 22, Reach::Public).await.unwrap();
+    assert!(stream.nodelay().unwrap());
+    let mut received = String::new();
+    stream.read_to_string(&mut received).await.unwrap();
+    assert_eq!(received, "SSH-2.0-early\r\n");
+    assert!(proxy.heads()[0].starts_with("CONNECT tenant.example:22 HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn a_public_tunnel_is_judged_before_an_egress_proxy_is_asked() {
+    let proxy = ConnectProxy::willing().await;
+    let upstream = upstream(|settings| settings.proxy = proxy.egress());
+    for host in [
+        "10.0.0.1",
+        "169.254.169.254",
+        "[fd00::1]",
+        "::ffff:10.0.0.1",
+        "localhost",
+        "a.LocalHost.",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0X7F.1.",
+    ] {
+        let refused = upstream.dial(host, 443, Reach::Public).await;
+        assert!(
+            matches!(refused, Err(DialError::Prohibited { .. })),
+            "{host}: {refused:?}"
+        );
+    }
+    for host in [
+        "",
+        ".",
+        "a b",
+        "a\r\nX: y",
+        "user@a.example",
+        "a.example:22",
+        "[::1",
+        "fe80::1%lo",
+    ] {
+        let refused = upstream.dial(host, 443, Reach::Public).await;
+        assert!(
+            matches!(refused, Err(DialError::Host { .. })),
+            "{host}: {refused:?}"
+        );
+    }
+    assert_eq!(proxy.heads(), [] as [String; 0]);
+    let refusing = ConnectProxy::start("HTTP/1.1 403 Forbidden\r\n\r\n").await;
+    let settings = |settings: &mut Settings| settings.proxy = refusing.egress();
+    let refused = self::upstream(settings)
+        .dial(NAME, 443, Reach::Public)
+        .await;
+    let Err(DialError::Proxy { status, cause, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(status.map(|status| status.as_u16()), Some(403));
+    assert!(cause.contains("403"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_public_tunnel_is_judged_by_the_address_that_the_name_has() {
+    let (listener, address) = listener().await;
+    let server = NameServer::start(&[Ipv4Addr::LOCALHOST, Ipv4Addr::new(10, 0, 0, 1)]).await;
+    let upstream = upstream(|settings| settings.resolve_with = server.resolve_with());
+    let refused = upstream.dial(NAME, address.port(), Reach::Public).await;
+    assert!(
+        matches!(refused, Err(DialError::Prohibited { .. })),
+        "{refused:?}"
+    );
+    for host in ["127.0.0.1", "localhost", "::1"] {
+        let refused = upstream.dial(host, address.port(), Reach::Public).await;
+        assert!(matches!(refused, Err(DialError::Prohibited { .. })));
+    }
+    no_connection(listener);
+}
+
+#[tokio::test]
+async fn every_address_of_a_name_is_tried() {
+    let (listener, address) = listener().await;
+    // Nobody listens on the other two.
+    let (first, last) = (Ipv4Addr::new(127, 0, 0, 8), Ipv4Addr::new(127, 0, 0, 9));
+    let server = NameServer::start(&[first, Ipv4Addr::LOCALHOST, last]).await;
+    let upstream = upstream(|settings| settings.resolve_with = server.resolve_with());
+    let mut stream = upstream
+        .dial(NAME, address.port(), Reach::Anywhere)
+        .await
+        .unwrap();
+    assert!(stream.nodelay().unwrap());
+    let (mut accepted, _caller) = listener.accept().await.unwrap();
+    stream.write_all(b"x").await.unwrap();
+    assert_eq!(accepted.read_u8().await.unwrap(), b'x');
+    // Bound, so that nobody else listens there, and not listening itself.
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = deaf.local_addr().unwrap().port();
+    let refused = upstream.dial(NAME, port, Reach::Anywhere).await;
+    assert!(
+        matches!(refused, Err(DialError::Connect { .. })),
+        "{refused:?}"
+    );
+    let nameless = NameServer::start(&[]).await;
+    let upstream = self::upstream(|settings| settings.resolve_with = nameless.resolve_with());
+    let refused = upstream.dial(NAME, address.port(), Reach::Anywhere).await;
+    assert!(
+        matches!(refused, Err(DialError::Resolve { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_dial_has_one_limit_for_everything() {
+    // It takes the connection and says nothing.
+    let (_silent, address) = listener().await;
+    let upstream = upstream(|settings| {
+        settings.proxy = EgressProxy::url(&format!("http://{address}")).unwrap();
+        settings.connect_timeout = Duration::from_millis(50);
+    });
+    let refused = upstream.dial(NAME, 443, Reach::Public).await;
+    assert!(
+        matches!(refused, Err(DialError::Timeout { .. })),
+        "{refused:?}"
+    );
+    let error = send_alone(&upstream, &format!("https://{NAME}/")).await;
+    assert!(
+        matches!(error, Err(SendError::Proxy { .. })),
+        "a call's error names the egress proxy: {error:?}"
+    );
 }
