@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod policy;
 pub mod proxy;
 pub mod server;
 pub mod soap;

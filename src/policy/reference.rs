@@ -1,0 +1,80 @@
+//! The policy's reference, as Markdown. It is written from the table, and a test sees that the copy in `docs/` is not stale.
+
+use std::fmt::Write;
+
+use super::table::{OBJECTS, READING, ROUTES, SENDING_ROOTS};
+use super::{Doubt, Effect};
+
+const HEAD: &str = "\
+# Policy
+
+Written by a test from the table in `src/policy/table.rs`; change it there.
+
+`mode` of a tenant, client, listener or `exec` says what calls may do; the strictest holds. `full` lets everything through,
+`no_send` all but what sends messages to people, `read_only` only what reads. `allow` of a client lists the calls that it may
+make. A call that is held back never reaches the tenant, and the answer's `code` says why: `send_blocked`, `write_blocked` or
+`policy_denied`. A call that sends is `send_blocked` under `read_only` too.
+
+## Allow lists
+
+| pattern | covers |
+|---|---|
+| `GET /asset/v1/**` | a method and a path; `*` is every method |
+| `*` in a path | one segment, whatever it is; never a part of one |
+| `**` in a path | any number of segments, none included |
+| `SOAP Retrieve` | an operation with every object type, and with none; `SOAP *` is every operation |
+| `SOAP Retrieve DataExtensionObject[*]` | an operation with objects of this type; `*` inside brackets is any key |
+| `SOAP Retrieve *` | an operation that names its types, whatever they are |
+
+- Letter case counts. HEAD is allowed where GET is. Queries are not matched.
+- Both the path as it was sent and the path without its escapes have to be covered. Empty segments (`//`) are merged first.
+- A SOAP call is allowed if each of its object types is covered by a pattern of its operation. One that names no type, or has
+  an object without `xsi:type`, needs a pattern without a type. So does a Retrieve that only carries a `ContinueRequest`, as
+  some SDKs send it.
+- An empty list allows nothing.
+- `sfmc-auth-proxy check` warns of patterns that can match nothing.
+";
+
+/// The reference, as Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = HEAD.to_owned();
+    text.push_str("\n## What is unclear\n\nWhere a policy applies, a call is held back as `policy_denied` if\n\n");
+    for doubt in Doubt::ALL {
+        let _written = writeln!(text, "- {}.", doubt.words());
+    }
+    let _written = writeln!(
+        text,
+        "\n## REST\n\n{} read. Letter case of a path does not count here. Where a row sends, every other method that may change \
+         something\nsends too, unless it has a row of its own. What the table does not know counts as a write, and as a send \
+         where it is a POST\nbelow {}, or below a root\nthat is not plain letters.\n\n| call | does | source |\n|---|---|---|",
+        READING.join(", "),
+        SENDING_ROOTS.map(|root| format!("`/{root}`")).join(", "),
+    );
+    for row in ROUTES {
+        let (method, path, does, source) = (row.method, row.path, does(row.effect), row.source);
+        let _written = writeln!(text, "| `{method} {path}` | {does} | {source} |");
+    }
+    text.push_str(
+        "\n## SOAP\n\nThe first row that fits holds; of several types in one call, the gravest. An unknown operation, several \
+         elements in the\nBody, and a Create or Update with an object that says no type count as sends.\n\n\
+         | operation | object type | does | source |\n|---|---|---|---|\n",
+    );
+    for row in OBJECTS {
+        let (operation, object_type) = (row.operation.name(), row.object_type);
+        let (does, source) = (does(row.effect), row.source);
+        let _written = writeln!(
+            text,
+            "| {operation} | `{object_type}` | {does} | {source} |"
+        );
+    }
+    text
+}
+
+fn does(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "reads",
+        Effect::Write => "writes",
+        Effect::Send => "sends",
+    }
+}
