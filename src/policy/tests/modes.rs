@@ -127,6 +127,7 @@ fn no_spelling_of_a_sending_path_makes_it_milder() {
         "POST /contacts/v1/contactEvents.",
         "POST /contacts/v1/contactevents%20",
         "DELETE /contacts/v1/contactEvents",
+        "PUT /messaging/v1%2FmessageDefinitionSends/%3Ba/send",
     ] {
         assert_eq!(rest_effect(call), Effect::Send, "{call}");
     }
