@@ -13,6 +13,7 @@ pub mod upstream;
 pub mod admin;
 pub mod sandbox;
 
+pub mod audit;
 pub mod clock;
 pub mod metrics;
 pub mod secret;
