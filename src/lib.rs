@@ -1,8 +1,11 @@
 //! An authenticating reverse proxy for Salesforce Marketing Cloud. Modules stand in reading order.
 
 pub mod app;
+pub mod authority;
 pub mod cli;
 pub mod config;
+pub mod facade;
+pub mod identity;
 pub mod policy;
 pub mod proxy;
 pub mod server;

@@ -116,9 +116,10 @@ pub fn judge(call: &Call<'_>, mode: Mode, allow: Option<&AllowList>) -> Result<(
     let effect = effect(call);
     if !mode.permits(effect) {
         let call = held::name(call);
-        return Err(match effect {
-            Effect::Send => Held::Sends { call, mode },
-            Effect::Read | Effect::Write => Held::Writes { call, mode },
+        // What sends writes too, so that the stricter mode has one word for both.
+        return Err(match mode {
+            Mode::ReadOnly => Held::Writes { call, mode },
+            Mode::NoSend | Mode::Full => Held::Sends { call, mode },
         });
     }
     match allow {

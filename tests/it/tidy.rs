@@ -141,12 +141,15 @@ fn files_are_of_a_length_that_can_be_read() {
 fn secrets_are_exposed_in_few_places_only() {
     let exposing: Vec<_> = sources("src")
         .into_iter()
-        .filter(|(_file, text)| text.contains(".expose()"))
+        .filter(|(file, text)| text.contains(".expose()") && !file.ends_with("tests.rs"))
         .map(|(file, _text)| file)
         .collect();
     assert_eq!(
         exposing,
         [
+            "src/identity.rs",
+            "src/identity/placeholder.rs",
+            "src/identity/presented.rs",
             "src/proxy/envelope.rs",
             "src/token.rs",
             "src/token/endpoint.rs",

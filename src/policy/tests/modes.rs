@@ -201,10 +201,13 @@ fn modes_hold_back_what_they_say() {
         (held.code(), held.call()),
         ("write_blocked", "POST /asset/v1/content")
     );
-    for mode in [Mode::NoSend, Mode::ReadOnly] {
+    for (mode, code) in [
+        (Mode::NoSend, "send_blocked"),
+        (Mode::ReadOnly, "write_blocked"),
+    ] {
         for root in SENDING_ROOTS {
             let held = judged(&format!("POST /{root}/v1/x/y"), mode, NO_LIST).unwrap_err();
-            assert_eq!(held.code(), "send_blocked");
+            assert_eq!(held.code(), code);
             assert_eq!(held.call(), format!("POST /{root}/v1/x"));
             let words = held.to_string();
             assert!(
