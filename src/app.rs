@@ -12,14 +12,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin, Health};
-use crate::config::Resolved;
+use crate::audit::{self, Audit};
+use crate::authority::{Authority, AuthorityError};
+use crate::config::{AuthorityPlace, Resolved};
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, SetupError};
-use crate::server::{self, Address, BindError, Bound, Serving};
+use crate::server::{self, Address, BindError, Bound, ServeError, Serving};
 use crate::upstream::Upstream;
 
 /// Requests that still wait for a token are told so this long before the drain cuts them.
 const CLOSING_NOTICE: Duration = Duration::from_secs(1);
+/// How long the last audit records are waited for.
+const AUDIT_PATIENCE: Duration = Duration::from_secs(2);
 /// What a second signal exits with, as shells have it.
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
@@ -41,6 +45,15 @@ pub enum StartError {
     /// A tenant.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The audit file.
+    #[error(transparent)]
+    Audit(#[from] audit::OpenError),
+    /// The local CA.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// Workers, or what https listeners present.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// Metrics, threads or signals.
     #[error("the process cannot be set up: {0}")]
     Process(String),
@@ -53,6 +66,8 @@ pub struct Running {
     health: Arc<Health>,
     proxy: Arc<Proxy>,
     metrics: Arc<Metrics>,
+    audit: Option<Arc<Audit>>,
+    authority: Option<Arc<Authority>>,
     serving: Serving,
     tasks: Vec<JoinHandle<()>>,
     drain_delay: Duration,
@@ -64,26 +79,19 @@ pub struct Running {
 pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
     let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
     let upstream = Upstream::new(resolved.upstream);
-    let tenants = resolved
-        .proxy
-        .tenants
-        .iter()
-        .map(|tenant| tenant.name.clone())
-        .collect();
+    let tenants = resolved.proxy.tenants.iter();
+    let tenants = tenants.map(|tenant| tenant.name.clone()).collect();
+    let authority = authority(&resolved.authority)?;
+    let audit = resolved.audit.as_ref().map(Audit::open).transpose()?;
     let proxy = Proxy::new(
         resolved.proxy,
         Arc::clone(&upstream),
         Arc::clone(&metrics),
+        audit.clone(),
         Handle::current(),
     )?;
     let bound = bind_all(&resolved.server.listeners, &resolved.optional_listeners)?;
-    let address = resolved.admin.listen;
-    let admin_listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Admin { address, source })?;
-    let admin_address = admin_listener
-        .local_addr()
-        .map_err(|source| StartError::Admin { address, source })?;
+    let (admin_listener, admin_address) = bind_admin(resolved.admin.listen).await?;
     let health = Arc::new(Health::default());
     let addresses: Vec<_> = bound.iter().map(|bound| bound.address().clone()).collect();
     for address in &addresses {
@@ -94,8 +102,13 @@ pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
     let gauges = gauges(&metrics, &resolved.server.listeners, &bound);
     let (drain_delay, drain_timeout) = (resolved.server.drain_delay, resolved.server.drain_timeout);
     let workers = Arc::clone(&proxy);
-    let serving = server::serve(&bound, resolved.server, gauges, move || workers.worker())
-        .map_err(|error| StartError::Process(error.to_string()))?;
+    let serving = server::serve(
+        &bound,
+        resolved.server,
+        authority.clone(),
+        gauges,
+        move || workers.worker(),
+    )?;
     let admin = Arc::new(Admin {
         health: Arc::clone(&health),
         metrics: Arc::clone(&metrics),
@@ -112,12 +125,29 @@ pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
         health,
         proxy,
         metrics,
+        audit,
+        authority,
         serving,
         tasks,
         drain_delay,
         drain_timeout,
         _bound: bound,
     })
+}
+
+fn authority(place: &AuthorityPlace) -> Result<Option<Arc<Authority>>, AuthorityError> {
+    Ok(match place {
+        AuthorityPlace::Nowhere => None,
+        AuthorityPlace::ThisProcess => Some(Authority::of_this_process()?),
+        AuthorityPlace::Directory(directory) => Some(Authority::kept_in(directory)?),
+    })
+}
+
+async fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Admin { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 fn bind_all(addresses: &[Address], optional: &[usize]) -> Result<Vec<Bound>, BindError> {
@@ -212,6 +242,20 @@ impl Running {
         &self.metrics
     }
 
+    /// Opens the audit file anew, as after it was renamed.
+    pub fn reopen_audit(&self) {
+        if let Some(audit) = &self.audit {
+            audit.reopen();
+            tracing::info!("audit file opened anew");
+        }
+    }
+
+    /// The local CA, where there is one.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Arc<Authority>> {
+        self.authority.as_ref()
+    }
+
     /// Unready first, still serving; then no new connections; then the end of what is in flight, within bounds. Tells
     /// whether all of it ended by itself.
     pub async fn stop(self) -> bool {
@@ -230,6 +274,13 @@ impl Running {
         closing.abort();
         for task in &self.tasks {
             task.abort();
+        }
+        if let Some(audit) = self.audit
+            && !tokio::task::spawn_blocking(move || audit.flush(AUDIT_PATIENCE))
+                .await
+                .unwrap_or_default()
+        {
+            tracing::error!("not all of the audit record could be written");
         }
         if ended {
             tracing::info!("stopped");
@@ -270,10 +321,14 @@ async fn serve_until_signal(resolved: Resolved) -> Result<ExitCode, StartError> 
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(cause = %error, "the limit of open files stays as it is");
     }
+    let mut hang_up = signal(SignalKind::hangup()).map_err(process)?;
     let running = start(resolved).await?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => running.reopen_audit(),
+        }
     }
     let code = tokio::select! {
         clean = running.stop() => if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE },

@@ -1,7 +1,9 @@
 //! The command line: what was typed, what it means, and one command that does it. Results go to stdout, all else to
 //! stderr. What is served, and how, is not known here.
 
+mod ca;
 mod check;
+mod exec;
 mod healthcheck;
 mod print_config;
 mod run;
@@ -78,6 +80,10 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Start a simulated Marketing Cloud tenant with the proxy in front of it, and play a demonstration
     Sandbox(sandbox::Arguments),
+    /// Run one command behind a private proxy: it calls Salesforce's hosts as always, and needs no credentials
+    Exec(exec::Arguments),
+    /// Print where the local CA's certificate is, and how each common runtime is told to trust it
+    Ca(ca::Arguments),
     #[command(flatten)]
     Later(Later),
 }
@@ -89,10 +95,6 @@ enum Later {
     Doctor(Anything),
     #[command(hide = true, disable_help_flag = true)]
     Login(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Exec(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Ca(Anything),
     #[command(hide = true, disable_help_flag = true)]
     Snippet(Anything),
     #[command(hide = true, disable_help_flag = true)]
@@ -112,8 +114,6 @@ impl Later {
         match self {
             Self::Doctor(_) => "doctor",
             Self::Login(_) => "login",
-            Self::Exec(_) => "exec",
-            Self::Ca(_) => "ca",
             Self::Snippet(_) => "snippet",
             Self::Suggest(_) => "suggest",
             Self::Scopes(_) => "scopes",
@@ -143,9 +143,28 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // A closed stdout or stderr is the reader's affair.
             let _printed = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Status::Usage as u8))
+            if error.exit_code() == 0 {
+                Status::Clean.into()
+            } else if names_exec(std::env::args_os().skip(1)) {
+                exec::OWN_FAILURE.into()
+            } else {
+                Status::Usage.into()
+            }
         }
     }
+}
+
+/// Whether what was typed, though it cannot be understood, was meant for `exec`: its exit codes are the command's, but one.
+fn names_exec(mut typed: impl Iterator<Item = OsString>) -> bool {
+    while let Some(word) = typed.next() {
+        match word.to_str() {
+            // These take a value, and stand before the command.
+            Some("--config" | "--log-format" | "--log-level") => drop(typed.next()),
+            Some(flag) if flag.starts_with('-') => {}
+            word => return word == Some("exec"),
+        }
+    }
+    false
 }
 
 fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
@@ -178,6 +197,14 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         }
         Command::Sandbox(arguments) => match sources(common, Overrides::default(), err) {
             Ok(sources) => sandbox::sandbox(&sources, &arguments, out, err),
+            Err(status) => status.into(),
+        },
+        Command::Exec(arguments) => match sources(common, Overrides::default(), err) {
+            Ok(sources) => exec::exec(&sources, &arguments, err),
+            Err(_) => exec::OWN_FAILURE.into(),
+        },
+        Command::Ca(arguments) => match sources(common, Overrides::default(), err) {
+            Ok(sources) => ca::ca(&sources, &arguments, out, err).into(),
             Err(status) => status.into(),
         },
         Command::Later(later) => {

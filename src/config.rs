@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod schema;
 mod scopes;
+mod select;
 mod shorthand;
 mod source;
 mod suggest;
@@ -23,14 +24,16 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::{admin, proxy, server, telemetry, upstream};
+use crate::{admin, audit, proxy, server, telemetry, upstream};
 
 pub use fault::{Fault, Faults, Origin};
 pub use reference::reference;
 pub use schema::schema;
+pub use select::select;
 pub use source::{Flag, Sources};
 
 use document::Document;
@@ -46,10 +49,14 @@ pub struct Resolved {
     pub server: server::Settings,
     /// Indexes of listeners that are left out where the machine lacks the address: the default's IPv6 one.
     pub optional_listeners: Vec<usize>,
+    /// Where the local CA is kept.
+    pub authority: AuthorityPlace,
     /// The admin listener.
     pub admin: admin::Settings,
     /// How it routes.
     pub proxy: proxy::Settings,
+    /// Where calls are recorded, if they are.
+    pub audit: Option<audit::Settings>,
     /// How it calls out.
     pub upstream: upstream::Settings,
     /// How it logs.
@@ -58,6 +65,18 @@ pub struct Resolved {
     pub file: Option<PathBuf>,
     /// What is odd, but no fault.
     pub warnings: Vec<String>,
+}
+
+/// Where the local certificate authority is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AuthorityPlace {
+    /// There is none.
+    #[default]
+    Nowhere,
+    /// In the memory of this process.
+    ThisProcess,
+    /// In this directory.
+    Directory(PathBuf),
 }
 
 /// How much is looked at.
@@ -78,6 +97,8 @@ pub struct Summary {
     pub tenants: usize,
     /// How many accounts they have, the unnamed one of a tenant without any included.
     pub accounts: usize,
+    /// How many clients there are.
+    pub clients: usize,
     /// How many listeners there are.
     pub listeners: usize,
     /// What is odd, but no fault.
@@ -164,6 +185,23 @@ pub fn effective(sources: &Sources) -> Effective {
     }
 }
 
+/// The names of all variables that `${…}` in the configuration file asks for, whether they are set or not.
+#[must_use]
+pub fn expanded_variables(sources: &Sources) -> BTreeSet<String> {
+    let document = sources.document(&mut Faults::default());
+    document.map_or_else(BTreeSet::new, |document| document.variables())
+}
+
+/// Whether somebody has given a value to this key, so that it does not stand at its default.
+#[must_use]
+pub fn is_given(sources: &Sources, key: &str) -> bool {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Syntax, &mut faults);
+    let given = values.get(&KeyPath::of(key));
+    given.is_some_and(|given| given.origin != Origin::Default)
+}
+
 /// Where the admin listener is, and nothing else: no secret needs to be there.
 ///
 /// # Errors
@@ -195,6 +233,29 @@ pub fn admin_address(sources: &Sources) -> Result<SocketAddr, Faults> {
             Err(faults)
         }
     }
+}
+
+/// Where the local CA is kept, and nothing else: no secret needs to be there.
+///
+/// # Errors
+///
+/// What is wrong with that key, with the CA's files, or with the configuration file as such.
+pub fn authority_place(sources: &Sources) -> Result<AuthorityPlace, Faults> {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults);
+    let path = KeyPath::of("intercept.ca_dir");
+    let concerned = [path.to_string(), String::new()];
+    faults.faults.retain(|fault| concerned.contains(&fault.key));
+    let mut review = Review {
+        values: &values,
+        sources,
+        depth: Depth::Whole,
+        machine: &Machine::here(),
+        faults: &mut faults,
+    };
+    let place = resolve::authority_place(&mut review);
+    place.filter(|_| faults.faults.is_empty()).ok_or(faults)
 }
 
 fn resolved(
@@ -239,7 +300,6 @@ fn review(
         },
         file,
     );
-    warn_of_proxy(sources, &values, faults);
     faults.sort();
     (summary, resolved)
 }
@@ -257,21 +317,7 @@ fn gather(
     values.add_environment(&sources.environment, faults);
     values.add_flags(&sources.flags, faults);
     shorthand::add(sources, &mut values, faults);
+    values.add_data_directory(sources, faults);
     values.add_defaults(faults);
     values
-}
-
-/// Whoever sets HTTPS_PROXY expects it to be used.
-fn warn_of_proxy(sources: &Sources, values: &Values, faults: &mut Faults) {
-    let set = ["HTTPS_PROXY", "https_proxy"]
-        .into_iter()
-        .find(|name| sources.variable(name).is_some());
-    let origin = values
-        .get(&KeyPath::of("upstream.proxy"))
-        .map(|given| &given.origin);
-    if let (Some(name), Some(Origin::Default)) = (set, origin) {
-        faults.warn(format!(
-            "{name} is set, but this version calls out directly; write proxy = \"none\" in [upstream] to say that this is meant"
-        ));
-    }
 }

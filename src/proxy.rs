@@ -4,46 +4,55 @@
 //! `rescue`. A request is sent once, and once more only after the tenant refused its token; nothing else is ever repeated.
 
 mod answer;
+mod arrived;
+mod asked;
 mod caller;
+mod elsewhere;
 mod envelope;
 mod error;
+mod gate;
+mod handout;
 mod headers;
+mod links;
 mod outbound;
 mod payload;
+mod permit;
 mod record;
 mod relink;
 mod replay;
 mod rescue;
 mod route;
+mod settings;
 mod setup;
 mod sniff;
+mod vendor;
 mod verdict;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
-use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
-use rustls_pki_types::CertificateDer;
 
 pub use answer::AnswerBody;
 pub use error::{Code, ProxyError};
+pub use settings::{AnswerUrls, ListenerSelection, OtherHosts, Settings, TenantSettings};
 pub use setup::{Proxy, SetupError};
 
 use answer::{Received, ReceivedBody};
-use caller::Caller;
+use arrived::Arrived;
+use asked::{Api, Asked};
+use caller::{Caller, Named};
 use headers::Onward;
 use outbound::Outbound;
 use payload::Payload;
 use record::Record;
-use replay::{Meter, OutBody, Progress, RequestBody, Source};
-use route::{Api, Choice};
+use replay::{Meter, OutBody, Progress, RequestBody};
+use route::{Asker, Choice};
 use verdict::Verdict;
 
 use crate::server::{Connection, Handler};
-use crate::token::{AccessToken, AfterRefusal, Attempt, Because, EndpointSettings, Mid, Route};
+use crate::token::{AccessToken, AfterRefusal, Attempt, Because, Route};
 use crate::upstream::Pool;
 
 /// One worker's proxy: what all share, and a pool of its own.
@@ -62,9 +71,18 @@ impl Handler for Worker {
     ) -> Response<AnswerBody> {
         let _busy = connection.busy();
         let (mut head, body) = request.into_parts();
+        let extensions = std::mem::take(&mut head.extensions);
         let progress = Progress::new(!http_body::Body::is_end_stream(&body));
-        let record = Record::open(&self.proxy.metrics, &head, progress);
-        match self.forward(&mut head, body, &connection, &record).await {
+        let record = Record::open(
+            &self.proxy.metrics,
+            &head,
+            progress,
+            self.proxy.audit.clone(),
+        );
+        match self
+            .forward(&head, extensions, body, &connection, &record)
+            .await
+        {
             Ok(answer) => answer,
             Err(error) => {
                 let browser = head.headers.contains_key("sec-fetch-site");
@@ -72,6 +90,15 @@ impl Handler for Worker {
             }
         }
     }
+}
+
+/// A request that was let in.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    head: &'a request::Parts,
+    caller: &'a Caller,
+    connection: &'a Arc<Connection>,
+    record: &'a Arc<Record>,
 }
 
 /// What one request needs on its way out, for as many attempts as it gets.
@@ -87,73 +114,107 @@ struct Call<'a> {
 impl Worker {
     async fn forward(
         &self,
-        head: &mut request::Parts,
+        head: &request::Parts,
+        extensions: Extensions,
         body: Incoming,
         connection: &Arc<Connection>,
         record: &Arc<Record>,
     ) -> Result<Response<AnswerBody>, ProxyError> {
-        let caller = self.proxy.door.admit(head, connection.local())?;
+        let listener = connection.listener();
+        let pinned = self.proxy.router.listener(listener);
+        let caller = self.proxy.door.admit(head, connection, pinned)?;
+        record.must_be_recordable()?;
+        let visit = Visit {
+            head,
+            caller: &caller,
+            connection,
+            record,
+        };
+        let mut presented = self.presented(&head.headers, connection);
+        if head.method == Method::CONNECT {
+            return self.connect(visit, &presented).await;
+        }
+        if let Named::Other { .. } = caller.named {
+            return self.fetch(visit, body, &presented).await;
+        }
+        let asked = Asked::read(head, &caller.named)?;
+        record.asked(&asked);
+        for token in &asked.access_tokens {
+            presented.secret(token);
+        }
+        if let Api::Token(face) = asked.api {
+            return self.hand_out(face, visit, body, asked, presented).await;
+        }
+        let incoming = if asked.api == Api::Soap {
+            let enclosed = self.enclosed(visit, body, &asked, &presented).await?;
+            enclosed.present(&mut presented);
+            Arrived::Envelope(Box::new(enclosed))
+        } else {
+            Arrived::Body(body)
+        };
+        let identity = self
+            .asker(&presented, &caller, &asked, &head.method)
+            .await?;
+        record.identified(&identity);
         let choice = self.proxy.router.choose(
-            &head.uri,
-            &head.method,
-            &head.headers,
-            connection.listener(),
+            &asked,
+            &Asker {
+                identity: &identity,
+                listener,
+                kept_host: caller.links.kept(),
+            },
         )?;
         record.routed(&choice);
-        let mut call = self.call(head, body, choice, connection, record).await?;
+        incoming.permit(&choice, head)?;
+        self.take_turn(&identity, record).await?;
+        let mut call = self.call(visit, extensions, incoming, choice);
         let token = self.token(&call).await?;
         let mut outcome = self.send(&mut call, token).await?;
         if outcome.verdict == Verdict::Refused {
             outcome = self.cure(&mut call, outcome).await?;
         }
-        if call.choice.api == Api::Wsdl {
+        if call.choice.api.is_document() {
             return self.deliver_document(&call, outcome, &caller).await;
         }
         let takes_trailers = headers::accepts_trailers(&head.headers);
         Ok(self.deliver(&call, outcome, &caller, takes_trailers))
     }
 
-    async fn call<'a>(
+    fn meter(&self, connection: &Arc<Connection>, record: &Record) -> Meter {
+        let stall = self.proxy.patience.body_stall;
+        Meter::new(Arc::clone(record.progress()), Arc::clone(connection), stall)
+    }
+
+    fn call<'a>(
         &self,
-        head: &mut request::Parts,
-        body: Incoming,
+        visit: Visit<'a>,
+        extensions: Extensions,
+        incoming: Arrived,
         choice: Choice,
-        connection: &'a Arc<Connection>,
-        record: &'a Arc<Record>,
-    ) -> Result<Call<'a>, ProxyError> {
+    ) -> Call<'a> {
+        let Visit {
+            head,
+            connection,
+            record,
+            ..
+        } = visit;
         let proxy = &self.proxy;
-        let meter = || {
-            Meter::new(
-                Arc::clone(record.progress()),
-                Arc::clone(connection),
-                proxy.patience.body_stall,
-            )
-        };
         let onward = Onward::new(head, record.request_id(), proxy.via);
-        let body_of = |body| RequestBody::new(body, meter, &proxy.budget, proxy.replay_size_max);
-        let path = choice.target.path();
-        let (route, payload, onward) = match choice.api {
-            Api::Rest => {
-                let route = Route::rest(head.method.as_str(), path);
-                (route, Payload::Body(body_of(body)), onward)
-            }
-            Api::Wsdl => {
-                let route = Route::rest(head.method.as_str(), path);
-                (route, Payload::Body(body_of(body)), onward.of_document())
-            }
-            Api::Soap => {
-                let source = Source::new(body, meter());
-                let desk = &proxy.desk;
-                let enclosed = desk
-                    .read(&head.headers, path, source, record.progress())
-                    .await?;
-                record.enclosed(enclosed.version(), enclosed.operation());
+        let (route, payload, onward) = match incoming {
+            Arrived::Envelope(enclosed) => {
                 let route = enclosed.route();
-                (
-                    route,
-                    Payload::Envelope(Box::new(enclosed)),
-                    onward.of_envelope(),
-                )
+                (route, Payload::Envelope(enclosed), onward.of_envelope())
+            }
+            Arrived::Body(body) => {
+                let route = Route::rest(head.method.as_str(), choice.target.path());
+                let meter = || self.meter(connection, record);
+                let body = RequestBody::new(body, meter, &proxy.budget, proxy.replay_size_max);
+                let onward = if choice.api.is_document() {
+                    onward.of_document()
+                } else {
+                    onward
+                };
+                (route, Payload::Body(body), onward)
             }
         };
         let outbound = Outbound {
@@ -161,16 +222,16 @@ impl Worker {
             method: head.method.clone(),
             target: choice.target.clone(),
             head: onward,
-            extensions: std::mem::take(&mut head.extensions),
+            extensions,
         };
-        Ok(Call {
+        Call {
             choice,
             route,
             outbound,
             payload,
             record,
             connection,
-        })
+        }
     }
 
     async fn token(&self, call: &Call<'_>) -> Result<Arc<AccessToken>, ProxyError> {
@@ -221,11 +282,11 @@ impl Worker {
         .await?;
         let mut answer = answer.map(ReceivedBody::new);
         let verdict = match call.choice.api {
-            Api::Rest | Api::Wsdl => verdict::by_status(answer.status()),
             Api::Soap => {
                 let said = sniff::look(&mut answer, patience.body_stall).await;
                 verdict::by_fault(answer.status(), said)
             }
+            _ => verdict::by_status(answer.status()),
         };
         match verdict {
             Verdict::Accepted => call.choice.account().token.accepted(&token, call.route),
@@ -298,7 +359,8 @@ impl Worker {
             takes_trailers,
         );
         if let Some(location) = headers.get(http::header::LOCATION)
-            && let Some(ours) = relink::location(location, &call.choice, &outcome.token, caller)
+            && let Some(ours) =
+                relink::location(location, &call.choice, &outcome.token, &caller.links)
         {
             headers.insert(http::header::LOCATION, ours);
         }
@@ -318,7 +380,7 @@ impl Worker {
         Response::from_parts(head, AnswerBody::Streamed(Box::new(streamed)))
     }
 
-    /// The WSDL or its schema: read whole, so that the addresses in it can be changed.
+    /// The WSDL, its schema, or the tenant's endpoints: read whole, so that the addresses in it can be changed.
     async fn deliver_document(
         &self,
         call: &Call<'_>,
@@ -332,9 +394,14 @@ impl Worker {
         } else {
             None
         };
+        let token = Arc::clone(&outcome.token);
         let mut response = self.deliver(call, outcome, caller, false);
         if let Some(document) = document.filter(|_| call.outbound.method != Method::HEAD) {
-            let relinked = relink::wsdl(&document, &call.choice, caller);
+            let (choice, links) = (&call.choice, &caller.links);
+            let relinked = match choice.api {
+                Api::Wsdl => relink::wsdl(&document, choice, links),
+                _ => relink::endpoints(&document, choice, &token, links),
+            };
             call.record.sent(relinked.len());
             let headers = response.headers_mut();
             headers.insert(CONTENT_LENGTH, HeaderValue::from(relinked.len()));
@@ -363,59 +430,4 @@ impl Outcome {
         let because = Some(because);
         Self { because, ..self }
     }
-}
-
-/// One tenant as configured.
-#[derive(Debug, Clone)]
-pub struct TenantSettings {
-    /// Name in lower case, `a-z 0-9 -`.
-    pub name: String,
-    /// How its tokens are minted.
-    pub endpoint: EndpointSettings,
-    /// Names of accounts (lower case) and their member ids.
-    pub accounts: BTreeMap<String, Mid>,
-    /// The account used where nothing selects one.
-    pub default_account: Option<Mid>,
-    /// Accept member ids that have no name here.
-    pub allow_any_account: bool,
-    /// Roots of trust beyond the system's, from `ca_file`.
-    pub extra_roots: Arc<Vec<CertificateDer<'static>>>,
-}
-
-/// What a listener selects for whoever calls it.
-#[derive(Debug, Clone, Default)]
-pub struct ListenerSelection {
-    /// A tenant's name.
-    pub tenant: Option<String>,
-    /// A member id of that tenant, already looked up.
-    pub account: Option<Mid>,
-}
-
-/// How the proxy routes and forwards.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Every tenant, at least one.
-    pub tenants: Vec<TenantSettings>,
-    /// The tenant used where nothing selects one; `None` if there are several and none was named.
-    pub default_tenant: Option<String>,
-    /// One for each of `server::Settings::listeners`, by index.
-    pub listeners: Vec<ListenerSelection>,
-    /// Scheme and authority under which callers know the proxy, without a trailing slash; `None`: taken from each call's Host.
-    pub public_url: Option<String>,
-    /// Host names accepted beyond loopback names and the listeners' own addresses: lower case, without port.
-    pub allowed_hosts: Vec<String>,
-    /// From the last byte of a request to the head of its answer.
-    pub response_head_timeout: Duration,
-    /// A body that moves no byte for this long.
-    pub body_stall_timeout: Duration,
-    /// Largest body that is recorded for a replay, in bytes.
-    pub replay_size_max: usize,
-    /// Largest SOAP envelope, unpacked, in bytes.
-    pub envelope_size_max: usize,
-    /// Largest sum of all recorded bodies and all envelopes, in bytes.
-    pub buffered_size_max: usize,
-    /// Mints that refusals may cause, per account; one comes back each minute.
-    pub forced_mints_max: u32,
-    /// Add `Via`.
-    pub via: bool,
 }

@@ -5,6 +5,9 @@
 
 mod bind;
 mod connection;
+mod socket;
+mod tls;
+mod tunnel;
 mod worker;
 
 use std::fmt;
@@ -19,8 +22,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 pub use bind::{BindError, Bound, bind};
-pub use connection::Connection;
-pub use worker::{Serving, serve};
+pub use connection::{Connection, Intercepted, Upgrade};
+pub use tls::{Certificate, TlsError, TlsFacts, TlsSettings};
+pub use worker::{ServeError, Serving, serve};
 
 use crate::watch::Patience;
 
@@ -47,6 +51,10 @@ impl fmt::Display for Address {
 pub struct Settings {
     /// Every address to listen on; a connection carries the index of its own.
     pub listeners: Vec<Address>,
+    /// Indexes of those that speak TLS.
+    pub tls_listeners: Vec<usize>,
+    /// What those present.
+    pub tls: TlsSettings,
     /// Threads that serve, each with a runtime of its own.
     pub workers: usize,
     /// Connections open at one time over all listeners; more wait in the kernel's queue.

@@ -49,11 +49,21 @@ pub struct AccessToken {
     number: u64,
     secret: Secret,
     bearer: HeaderValue,
-    rest: InstanceUrl,
-    soap: InstanceUrl,
+    instances: Instances,
     lifetime: Duration,
     expires_monotonic: Instant,
     expires_wall: SystemTime,
+}
+
+/// Where a token may be sent: what its own token response named, and the endpoint that gave it.
+#[derive(Debug, Clone)]
+pub struct Instances {
+    /// For REST calls.
+    pub rest: InstanceUrl,
+    /// For SOAP calls.
+    pub soap: InstanceUrl,
+    /// The auth host, which tells what the token stands for.
+    pub auth: InstanceUrl,
 }
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -63,8 +73,7 @@ impl AccessToken {
     #[must_use]
     pub fn new(
         secret: &Secret,
-        rest: InstanceUrl,
-        soap: InstanceUrl,
+        instances: Instances,
         sent: Now,
         lifetime: Duration,
     ) -> Option<Self> {
@@ -75,8 +84,7 @@ impl AccessToken {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             secret: secret.clone(),
             bearer,
-            rest,
-            soap,
+            instances,
             lifetime,
             expires_monotonic: expires.monotonic,
             expires_wall: expires.wall,
@@ -104,13 +112,19 @@ impl AccessToken {
     /// Where REST calls with this token go.
     #[must_use]
     pub fn rest(&self) -> &InstanceUrl {
-        &self.rest
+        &self.instances.rest
     }
 
     /// Where SOAP calls with this token go.
     #[must_use]
     pub fn soap(&self) -> &InstanceUrl {
-        &self.soap
+        &self.instances.soap
+    }
+
+    /// Where to ask what this token stands for.
+    #[must_use]
+    pub fn auth(&self) -> &InstanceUrl {
+        &self.instances.auth
     }
 
     /// When it ends by the wall clock.

@@ -104,6 +104,13 @@ impl Activity {
         None
     }
 
+    /// What was read so far was no request's head, but a handshake that is over: the connection idles from now on.
+    pub fn settle(&self) {
+        self.head_since.store(0, Ordering::Relaxed);
+        self.idle_since
+            .store(uptime_milliseconds(), Ordering::Relaxed);
+    }
+
     fn note_read(&self) {
         if self.busy.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
             self.head_since
@@ -148,6 +155,11 @@ impl<S> Watched<S> {
     /// Watches a socket.
     pub fn new(socket: S, activity: Arc<Activity>) -> Self {
         Self { socket, activity }
+    }
+
+    /// The socket itself.
+    pub fn get_ref(&self) -> &S {
+        &self.socket
     }
 
     /// The socket itself again.

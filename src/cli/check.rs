@@ -32,11 +32,14 @@ pub(super) fn check(
             let file = summary
                 .file
                 .map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
-            let counts = [
+            let mut counts = vec![
                 counted(summary.tenants, "tenant"),
                 counted(summary.accounts, "account"),
                 counted(summary.listeners, "listener"),
             ];
+            if summary.clients > 0 {
+                counts.push(counted(summary.clients, "client"));
+            }
             say(
                 out,
                 &format!("configuration is fine: {} ({file})", counts.join(", ")),

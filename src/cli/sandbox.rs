@@ -167,6 +167,8 @@ fn resolved(sources: &Sources, tenant: &Tenant) -> Result<Resolved, String> {
         r#"
 [log]
 level = "warn"
+[upstream]
+proxy = "none"
 [tenants.sandbox]
 subdomain = "{}"
 client_id = "{}"

@@ -47,6 +47,8 @@ fn help_and_version_are_no_errors() {
         &["print-config", "--help"],
         &["healthcheck", "--help"],
         &["sandbox", "--help"],
+        &["exec", "--help"],
+        &["ca", "--help"],
     ] {
         let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
         assert_eq!(asked.unwrap_err().exit_code(), 0, "{typed:?}");
@@ -111,8 +113,6 @@ fn later_commands_are_known_by_name() {
     for typed in [
         &["doctor", "acme:emea", "--json"][..],
         &["login"],
-        &["exec", "--", "sh", "-c", "true"],
-        &["ca", "--help"],
         &["snippet", "curl"],
         &["suggest", "-x"],
         &["scopes", "acme"],
@@ -145,6 +145,13 @@ fn check_prints_the_result_to_stdout_and_faults_to_stderr() {
     assert_eq!(
         out,
         "configuration is fine: 1 tenant, 1 account, 2 listeners (/sfmc-auth-proxy.toml)\n"
+    );
+    let clients =
+        "[clients.a]\nsecret = \"0123456789abcdef\"\n[clients.b]\nsecret = \"abcdef0123456789\"\n";
+    let (_, out, _) = run_with(&format!("{TENANT}{clients}"), check(false));
+    assert!(
+        out.contains("1 tenant, 1 account, 2 listeners, 2 clients ("),
+        "{out}"
     );
     let text = TENANT.replace("client_secret =", "scope = []\nclient_secret_file =");
     let (status, out, err) = run_with(&text, check(true));

@@ -22,6 +22,28 @@ pub(super) struct Document {
     pub(super) text: String,
 }
 
+impl Document {
+    /// The variables that its strings ask for, in whatever key.
+    pub(super) fn variables(&self) -> BTreeSet<String> {
+        let (root, _errors) = DeTable::parse_recoverable(&self.text);
+        let mut names = BTreeSet::new();
+        let mut open: Vec<&DeValue<'_>> = values_of(root.get_ref()).collect();
+        while let Some(value) = open.pop() {
+            match value {
+                DeValue::String(text) => names.extend(expand::variables(text)),
+                DeValue::Array(items) => open.extend(items.iter().map(Spanned::get_ref)),
+                DeValue::Table(table) => open.extend(values_of(table)),
+                _ => {}
+            }
+        }
+        names
+    }
+}
+
+fn values_of<'t, 'd>(table: &'t DeTable<'d>) -> impl Iterator<Item = &'t DeValue<'d>> {
+    table.values().map(Spanned::get_ref)
+}
+
 /// Reads what the file gives into `values`.
 pub(super) fn read(
     document: &Document,

@@ -51,6 +51,24 @@ pub(super) fn expand(
     Ok(expanded)
 }
 
+/// The variables that a text asks for, set or not.
+pub(super) fn variables(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some((_before, after)) = rest.split_once('$') {
+        rest = after.strip_prefix('$').unwrap_or(after);
+        let inside = after
+            .strip_prefix('{')
+            .and_then(|after| after.split_once('}'));
+        if let Some((inside, after)) = inside {
+            let name = inside.split_once(":-").map_or(inside, |(name, _)| name);
+            names.extend(is_name(name).then(|| name.to_owned()));
+            rest = after;
+        }
+    }
+    names
+}
+
 /// As in a shell, `:-` stands in for a variable that is unset or empty.
 fn value(inside: &str, environment: &BTreeMap<String, String>) -> Result<String, ExpandError> {
     let (name, default) = match inside.split_once(":-") {

@@ -128,6 +128,17 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
+/// The address of a proxy without what stands before its `@`, whether it is a URL or only meant to be one.
+pub(super) fn without_credentials(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once('@') {
+        Some((before, host)) => match before.split_once("://") {
+            Some((scheme, _user)) => Cow::Owned(format!("{scheme}://{REDACTED}@{host}")),
+            None => Cow::Owned(format!("{REDACTED}@{host}")),
+        },
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// A URL may carry a password before its `@`.
 pub(super) fn without_user(text: &str) -> Cow<'_, str> {
     match text.split_once("://") {

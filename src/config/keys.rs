@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Secret,
     /// A file's or directory's path.
     Path,
+    /// One file's path, or several.
+    Paths,
     /// A URL.
     Url,
     /// Where to listen.
@@ -28,6 +30,10 @@ pub(super) enum Kind {
     Texts,
     /// Several words, as a list or as one text.
     Words,
+    /// `system`, or name servers, as a list or as one text.
+    Servers,
+    /// `env`, `none` or a URL, in which a password may stand.
+    Proxy,
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// true or false.
@@ -42,6 +48,8 @@ pub(super) enum Kind {
     Mid,
     /// A member id or an account's name.
     Account,
+    /// Several of those.
+    Accounts,
     /// A whole table, of which only the name is known.
     Table,
 }
@@ -100,6 +108,9 @@ impl Key {
 
 /// What the names of all our environment variables begin with.
 pub(super) const ENVIRONMENT_PREFIX: &str = "SFMC_AUTH_PROXY_";
+
+/// Tables that switch something on by being there. Their keys have defaults only then.
+pub(super) const SWITCHES: [&str; 1] = ["intercept"];
 
 /// The key at a path.
 pub(super) fn find(path: &KeyPath) -> Option<&'static Key> {

@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Faults, Origin};
 use super::key_path::{KeyPath, Step};
-use super::keys::{ENVIRONMENT_PREFIX, KEYS, Key, Kind, Served};
+use super::keys::{self, ENVIRONMENT_PREFIX, KEYS, Key, Kind, SWITCHES, Served};
 use super::print;
-use super::source::Flag;
+use super::source::{DATA_HOME_VARIABLE, Flag, Sources};
 use super::suggest;
 use super::value::{Raw, Value};
 
 /// Names that are ours, but no keys of the file.
-const OTHER_NAMES: [&str; 2] = ["SFMC_AUTH_PROXY_CONFIG", "SFMC_AUTH_PROXY_URL"];
+const OTHER_NAMES: [&str; 3] = [
+    "SFMC_AUTH_PROXY_CONFIG",
+    "SFMC_AUTH_PROXY_URL",
+    "SFMC_AUTH_PROXY_TOKEN",
+];
 
 /// A value and where it came from.
 pub(super) struct Given {
@@ -64,6 +68,11 @@ impl Values {
 
     pub(super) fn note_table(&mut self, path: KeyPath, origin: Origin) {
         self.tables.insert(path, origin);
+    }
+
+    /// Whether a table was opened, or a key of it given.
+    pub(super) fn has_table(&self, table: &KeyPath) -> bool {
+        self.tables.contains_key(table) || !self.below(table).is_empty()
     }
 
     fn below(&self, parent: &KeyPath) -> BTreeSet<&Step> {
@@ -198,10 +207,29 @@ impl Values {
         }
     }
 
+    /// The local CA is kept where the desktop's convention has such things, if it is kept at all.
+    pub(super) fn add_data_directory(&mut self, sources: &Sources, faults: &mut Faults) {
+        let path = KeyPath::of("intercept.ca_dir");
+        let home = sources.data_home();
+        if let (true, false, Some(home), Some(key)) = (
+            self.has_table(&path.parent()),
+            self.is_given(&path),
+            home,
+            keys::find(&path),
+        ) {
+            let text = home.join("sfmc-auth-proxy/ca").display().to_string();
+            let origin = Origin::Environment(DATA_HOME_VARIABLE.to_owned());
+            self.accept(path, key, Raw::bare(&text), origin, faults);
+        }
+    }
+
     /// The lowest layer, last: for every key that nobody gave.
     pub(super) fn add_defaults(&mut self, faults: &mut Faults) {
         for key in KEYS {
             let Some(default) = key.default else { continue };
+            if SWITCHES.contains(&key.table()) && !self.has_table(&KeyPath::of(key.table())) {
+                continue;
+            }
             for path in self.places_of(key) {
                 if !self.is_given(&path) {
                     self.accept(path, key, Raw::bare(default), Origin::Default, faults);
@@ -249,7 +277,6 @@ fn refusal(path: &KeyPath, key: &Key, value: &Value) -> Option<(String, String)>
         print::value_text(key.kind, value)
     );
     let only = match key.kind {
-        Kind::Addresses => "[]".to_owned(),
         Kind::Flag | Kind::Count { .. } => only.to_owned(),
         _ => format!("{only:?}"),
     };

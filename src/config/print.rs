@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::fault::{Origin, without_user};
+use super::fault::{Origin, without_credentials, without_user};
 use super::key_path::{KeyPath, Step, key_text};
 use super::keys::{KEYS, Kind};
 use super::layers::{Given, Values};
@@ -72,9 +72,13 @@ fn origin_text(origin: &Origin) -> String {
 pub(super) fn value_text(kind: Kind, value: &Value) -> String {
     match (kind, value) {
         (Kind::Size { .. }, Value::Number(bytes)) => quoted(&size_text(*bytes)),
+        (Kind::Proxy, Value::Text(text)) => quoted(&without_credentials(text)),
         (_, Value::Number(_) | Value::Flag(_)) => value.plain(),
         (_, Value::Text(text)) => quoted(&without_user(text)),
         (_, Value::Secret(_) | Value::Duration(_)) => quoted(&value.plain()),
+        (Kind::Paths | Kind::Servers, Value::List(items)) if items.len() == 1 => {
+            quoted(&value.plain())
+        }
         (_, Value::List(items)) => {
             let items: Vec<String> = items.iter().map(|item| quoted(&item.text)).collect();
             format!("[{}]", items.join(", "))

@@ -78,7 +78,11 @@ fn section(text: &mut String, table: &str, doc: &str) {
         } else {
             key.leaf()
         };
-        let _written = write!(text, "- **`{name}`**: {}. {}", kind(key.kind), key.doc);
+        let kind = match (key.kind, key.served) {
+            (Kind::Choice(words), Served::Now) => one_of(words),
+            (kind, _) => kind_text(kind),
+        };
+        let _written = write!(text, "- **`{name}`**: {kind}. {}", key.doc);
         let _written = match (key.served, key.default) {
             (Served::Only(_), _) => write!(text, " In this version only `{}`.", default(key)),
             (_, Some(_)) => write!(text, " Default: `{}`.", default(key)),
@@ -108,15 +112,26 @@ fn default(key: &Key) -> String {
     }
 }
 
-fn kind(kind: Kind) -> String {
+fn one_of(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word:?}`")).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn kind_text(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Choice(_) => "text".to_owned(),
         Kind::Secret => "secret text".to_owned(),
         Kind::Path => "path".to_owned(),
+        Kind::Paths => "path, or list of paths".to_owned(),
         Kind::Url => "URL".to_owned(),
         Kind::Address => "address".to_owned(),
         Kind::Addresses => "list of addresses".to_owned(),
         Kind::Texts => "list of text".to_owned(),
+        Kind::Servers => "text, or list of text".to_owned(),
+        Kind::Proxy => "text".to_owned(),
         Kind::Words => "list of text, or one text with spaces".to_owned(),
         Kind::Flag => "true or false".to_owned(),
         Kind::Count { min, max } => format!("number, {min} to {max}"),
@@ -125,6 +140,7 @@ fn kind(kind: Kind) -> String {
         Kind::Size { min, max } => format!("size, {} to {}", size_text(min), size_text(max)),
         Kind::Mid => "member id, as number or text".to_owned(),
         Kind::Account => "name or member id".to_owned(),
+        Kind::Accounts => "list of names or member ids".to_owned(),
         Kind::Table => "table".to_owned(),
     }
 }

@@ -1,14 +1,22 @@
 //! What the configuration means: values become the settings of every room, and how they fit together is checked. Finds
 //! every fault and stops at none.
 
+mod account;
 mod address;
+mod client;
+mod egress;
 mod files;
+mod guard;
+mod intercept;
 mod limits;
 mod listen;
+mod names;
 mod tenant;
+mod tls;
 mod url;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,9 +27,12 @@ use super::layers::Values;
 use super::machine::Machine;
 use super::source::Sources;
 use super::value::{Complaint, Item, Value};
-use super::{Depth, Resolved, Summary, shorthand};
-use crate::{admin, proxy, server, telemetry, upstream};
+use super::{AuthorityPlace, Depth, Resolved, Summary, shorthand};
+use crate::identity::ClientSettings;
+use crate::policy::Mode;
+use crate::{admin, audit, proxy, server, telemetry, upstream};
 
+pub(super) use intercept::authority as authority_place;
 pub(super) use listen::admin as admin_address;
 
 /// The values under review, and what has been found.
@@ -40,68 +51,119 @@ pub(super) fn resolve(
 ) -> (Summary, Option<Resolved>) {
     let tenants = tenant::all(review);
     let default_tenant = tenant::default(review, &tenants);
-    let listening = listen::listeners(review, &tenants, default_tenant.as_deref());
+    let clients = client::all(review, &tenants, default_tenant.as_deref());
+    let known = listen::Known {
+        tenants: &tenants,
+        clients: &clients,
+        default_tenant: default_tenant.as_deref(),
+    };
+    let listening = listen::listeners(review, &known);
     let admin = listen::admin(review);
     listen::keep_apart(review, &listening, admin);
-    let public_url = url::public(review);
-    let allowed_hosts = url::allowed_hosts(review);
-    let limits = limits::limits(review);
     let summary = Summary {
         file: file.clone(),
         tenants: tenants.len(),
         accounts: tenants.iter().map(tenant::Tenant::accounts_count).sum(),
+        clients: clients.len(),
         listeners: listening.addresses.len(),
         warnings: Vec::new(),
+    };
+    let parts = Parts {
+        tls: tls::settings(review, &listening),
+        authority: intercept::authority(review),
+        other_hosts: intercept::other_hosts(review, &listening),
+        resolve_with: egress::resolve_with(review),
+        egress: egress::proxy(review, &listening, admin),
+        public_url: url::public(review),
+        allowed_hosts: url::allowed_hosts(review),
+        limits: limits::limits(review),
+        audit: audit(review),
+        tenants: tenants.into_iter().map(|tenant| tenant.settings).collect(),
+        clients: clients.into_iter().map(|client| client.settings).collect(),
+        default_tenant,
+        listening,
+        admin,
     };
     if !review.faults.faults.is_empty() {
         return (summary, None);
     }
-    let settings: Option<Vec<_>> = tenants.into_iter().map(|tenant| tenant.settings).collect();
-    let (Some(tenants), Some(listen)) = (settings, admin) else {
-        return (summary, None);
-    };
-    let resolved = Resolved {
-        server: server_settings(review, &limits, listening.addresses),
-        optional_listeners: listening.optional,
-        admin: admin::Settings { listen },
-        proxy: proxy::Settings {
-            tenants,
-            default_tenant,
-            listeners: listening.selections,
-            public_url,
-            allowed_hosts,
-            response_head_timeout: review.duration("timeouts.response_head"),
-            body_stall_timeout: review.duration("timeouts.body_stall"),
-            replay_size_max: limits.replay_size_max,
-            envelope_size_max: limits.envelope_size_max,
-            buffered_size_max: limits.buffered_size_max,
-            forced_mints_max: limits.forced_mints_max,
-            via: review.flag("upstream.via"),
-        },
-        upstream: upstream::Settings {
-            resolve_with: upstream::ResolveWith::System,
-            proxy: upstream::EgressProxy::None,
-            connect_timeout: review.duration("timeouts.connect"),
-            pool_idle_timeout: review.duration("timeouts.pool_idle"),
-            headers_max: limits.headers_max,
-            header_size_max: limits.header_size_max,
-            preserve_header_case: review.flag("listen.preserve_header_case"),
-            body_stall_timeout: review.duration("timeouts.body_stall"),
-        },
-        telemetry: telemetry(review),
-        file,
-        warnings: Vec::new(),
-    };
-    (summary, Some(resolved))
+    (summary, parts.put_together(review, file))
+}
+
+/// What was made out, some of which may be missing.
+struct Parts {
+    tenants: Option<Vec<proxy::TenantSettings>>,
+    default_tenant: Option<String>,
+    clients: Option<Vec<ClientSettings>>,
+    listening: listen::Listening,
+    admin: Option<SocketAddr>,
+    tls: Option<server::TlsSettings>,
+    authority: Option<AuthorityPlace>,
+    other_hosts: proxy::OtherHosts,
+    resolve_with: Option<upstream::ResolveWith>,
+    egress: Option<upstream::EgressProxy>,
+    public_url: Option<String>,
+    allowed_hosts: Vec<String>,
+    limits: limits::Limits,
+    audit: Option<audit::Settings>,
+}
+
+impl Parts {
+    fn put_together(self, review: &Review<'_>, file: Option<PathBuf>) -> Option<Resolved> {
+        let limits = &self.limits;
+        Some(Resolved {
+            server: server_settings(review, limits, &self.listening, self.tls?),
+            optional_listeners: self.listening.optional,
+            authority: self.authority?,
+            admin: admin::Settings {
+                listen: self.admin?,
+            },
+            proxy: proxy::Settings {
+                tenants: self.tenants?,
+                default_tenant: self.default_tenant,
+                listeners: self.listening.selections,
+                public_url: self.public_url,
+                allowed_hosts: self.allowed_hosts,
+                response_head_timeout: review.duration("timeouts.response_head"),
+                body_stall_timeout: review.duration("timeouts.body_stall"),
+                replay_size_max: limits.replay_size_max,
+                envelope_size_max: limits.envelope_size_max,
+                buffered_size_max: limits.buffered_size_max,
+                forced_mints_max: limits.forced_mints_max,
+                clients: self.clients?,
+                client_requests_max: limits.client_requests_max,
+                intercept: intercept::is_on(review),
+                other_hosts: self.other_hosts,
+                via: review.flag("upstream.via"),
+            },
+            upstream: upstream::Settings {
+                resolve_with: self.resolve_with?,
+                proxy: self.egress?,
+                connect_timeout: review.duration("timeouts.connect"),
+                pool_idle_timeout: review.duration("timeouts.pool_idle"),
+                headers_max: limits.headers_max,
+                header_size_max: limits.header_size_max,
+                preserve_header_case: review.flag("listen.preserve_header_case"),
+                body_stall_timeout: review.duration("timeouts.body_stall"),
+            },
+            audit: self.audit,
+            telemetry: telemetry(review),
+            file,
+            warnings: Vec::new(),
+        })
+    }
 }
 
 fn server_settings(
     review: &Review<'_>,
     limits: &limits::Limits,
-    listeners: Vec<server::Address>,
+    listening: &listen::Listening,
+    tls: server::TlsSettings,
 ) -> server::Settings {
     server::Settings {
-        listeners,
+        listeners: listening.addresses.clone(),
+        tls_listeners: listening.secure.clone(),
+        tls,
         workers: limits.workers,
         connections_max: limits.connections_max,
         headers_max: limits.headers_max,
@@ -113,6 +175,32 @@ fn server_settings(
         drain_delay: review.duration("shutdown.drain_delay"),
         drain_timeout: review.duration("shutdown.drain_timeout"),
     }
+}
+
+/// Where calls are recorded. A directory that is not there is a fault now, and not at the first call.
+fn audit(review: &mut Review<'_>) -> Option<audit::Settings> {
+    let path = KeyPath::of("audit.file");
+    let on_error_path = KeyPath::of("audit.on_error");
+    let Some(text) = review.text(&path) else {
+        let refuses = review.text(&on_error_path) == Some("refuse");
+        if refuses && !review.values.is_spoiled(&path) {
+            let instead =
+                "write file = \"/var/log/sfmc-auth-proxy/audit.jsonl\", or leave [audit] out";
+            review.fault(&on_error_path, "says nothing without audit.file", instead);
+        }
+        return None;
+    };
+    let file = review.sources.path(text, &review.origin(&path)?);
+    let folder = file.parent().filter(|folder| !folder.is_dir());
+    if let Some(folder) = folder.filter(|_| review.depth == Depth::Whole) {
+        let what = format!("there is no directory {}", folder.display());
+        review.fault(&path, what, "make it, or name another file");
+    }
+    let on_error = match review.text(&on_error_path) {
+        Some("refuse") => audit::OnError::Refuse,
+        _ => audit::OnError::Continue,
+    };
+    Some(audit::Settings { file, on_error })
 }
 
 fn telemetry(review: &Review<'_>) -> telemetry::Settings {
@@ -140,6 +228,10 @@ impl<'a> Review<'a> {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
+    }
+
+    fn mode(&self, path: &KeyPath) -> Mode {
+        self.text(path).and_then(Mode::parse).unwrap_or_default()
     }
 
     fn list(&self, path: &KeyPath) -> &'a [Item] {

@@ -11,9 +11,12 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 const TENANT_NAME: &str = "^[a-z0-9-]{1,63}$";
 /// Digits alone would read as a member id.
 const ACCOUNT_NAME: &str = "^[0-9]*[a-z-][a-z0-9-]*$";
+/// That of a DNS name in a certificate, too.
+const CLIENT_NAME: &str = "^[a-z0-9.-]{1,253}$";
 /// A text in which a variable stands may become anything.
 const VARIABLE: &str = r"\$\{";
 const ADDRESS: &str = r"^(unix:(//)?/.+|(localhost|[0-9.]+|\[[0-9A-Fa-f:.%]+\]):[0-9]{1,5})$";
+const SERVERS: &str = r"^(system|[0-9A-Fa-f.:\[\]%, ]+)$";
 const DURATION: &str = r"^\s*(0|([0-9]+\s*[A-Za-zµ]+\s*)+)\s*$";
 const SIZE: &str = r"^\s*[0-9]+\s*([kKmMgG][iI]?)?[bB]\s*$";
 
@@ -57,10 +60,10 @@ fn node(prefix: &str) -> Json {
     let mut object = json!({"type": "object", "additionalProperties": false});
     for child in children {
         if child == "*" {
-            let name = if prefix == "tenants" {
-                TENANT_NAME
-            } else {
-                ACCOUNT_NAME
+            let name = match prefix {
+                "tenants" => TENANT_NAME,
+                "clients" => CLIENT_NAME,
+                _ => ACCOUNT_NAME,
             };
             put(
                 &mut object,
@@ -112,6 +115,15 @@ fn require(table: &str, object: &mut Json) {
                 ]),
             );
         }
+        "clients.*" => {
+            let both = json!({"required": ["secret", "secret_file"]});
+            put(object, "not", both);
+        }
+        "listen.tls" => put(
+            object,
+            "dependentRequired",
+            json!({"cert_file": ["key_file"], "key_file": ["cert_file"]}),
+        ),
         "listener.[]" => put(object, "required", json!(["address"])),
         _ => {}
     }
@@ -130,17 +142,23 @@ fn leaf(key: &Key) -> Json {
 }
 
 fn constant(kind: Kind, only: &str) -> Json {
-    match kind {
-        Kind::Addresses => json!({"type": "array", "maxItems": 0}),
-        _ => or_variable(json!({"const": plain(kind, only)})),
-    }
+    or_variable(json!({"const": plain(kind, only)}))
 }
 
 fn values(kind: Kind) -> Json {
     let pattern = |pattern: &str| or_variable(json!({"type": "string", "pattern": pattern}));
     match kind {
         Kind::Text | Kind::Secret | Kind::Path => json!({"type": "string", "minLength": 1}),
+        Kind::Paths => json!({"anyOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+        ]}),
         Kind::Url => pattern("^https?://"),
+        Kind::Proxy => pattern("^(env$|none$|http://)"),
+        Kind::Servers => json!({"anyOf": [
+            pattern(SERVERS),
+            {"type": "array", "items": pattern(SERVERS), "minItems": 1},
+        ]}),
         Kind::Address => pattern(ADDRESS),
         Kind::Addresses => or_variable(json!({"type": "array", "items": pattern(ADDRESS)})),
         Kind::Texts => or_variable(json!({"type": "array", "items": {"type": "string"}})),
@@ -159,12 +177,17 @@ fn values(kind: Kind) -> Json {
             {"type": "integer", "minimum": 1},
             {"type": "string", "pattern": format!("^[0-9]+$|{VARIABLE}")},
         ]}),
-        Kind::Account => json!({"anyOf": [
-            {"type": "integer", "minimum": 1},
-            {"type": "string", "minLength": 1},
-        ]}),
+        Kind::Account => account(),
+        Kind::Accounts => or_variable(json!({"type": "array", "items": account()})),
         Kind::Table => json!({"type": "object"}),
     }
+}
+
+fn account() -> Json {
+    json!({"anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "minLength": 1},
+    ]})
 }
 
 fn or_variable(schema: Json) -> Json {

@@ -10,6 +10,7 @@ use super::fault::{Faults, Origin};
 
 const FILE_NAME: &str = "sfmc-auth-proxy.toml";
 const FILE_SIZE_MAX: u64 = 1024 * 1024;
+pub(super) const DATA_HOME_VARIABLE: &str = "XDG_DATA_HOME";
 const CONFIG_VARIABLE: &str = "SFMC_AUTH_PROXY_CONFIG";
 
 /// Everything that configuration is made from.
@@ -58,6 +59,12 @@ impl Sources {
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let value = self.environment.get(name)?;
         (!value.is_empty()).then_some(value.as_str())
+    }
+
+    /// Where the user's data is kept, if a variable says so.
+    pub(super) fn data_home(&self) -> Option<&Path> {
+        let home = self.variable(DATA_HOME_VARIABLE).map(Path::new);
+        home.filter(|directory| directory.is_absolute())
     }
 
     /// The file to use. `None` if there is none, or if it cannot be read, which is noted as a fault.

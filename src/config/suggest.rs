@@ -32,6 +32,10 @@ pub(super) fn instead_of(path: &KeyPath) -> String {
     if let Some((0 | 1, sibling)) = sibling {
         return did_you_mean(&parent, sibling);
     }
+    let ending = format!("_{leaf}");
+    if let Some(sibling) = here.iter().copied().find(|name| name.ends_with(&ending)) {
+        return did_you_mean(&parent, sibling);
+    }
     if let Some(key) = elsewhere(leaf) {
         return format!("it belongs {}", place(key));
     }

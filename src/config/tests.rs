@@ -1,8 +1,11 @@
 //! What is written, and what is made of it: tables of input and expected faults, so that the inside may change.
 
+mod clients;
 mod contract;
 mod depth;
 mod documents;
+mod doors;
+mod egress;
 mod faults;
 mod layers;
 mod machine;

@@ -1,5 +1,7 @@
 //! From what was written to a value of the key's kind. Bounds are checked here; what a value means is not.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::fault::{Origin, shown};
@@ -55,14 +57,24 @@ pub(super) struct Hidden {
     pub(super) secret: Secret,
     /// It begins or ends with white space, or holds control characters.
     pub(super) is_odd: bool,
+    /// Few enough letters to be guessed.
+    pub(super) is_short: bool,
+    /// Equal for equal secrets, and says nothing else: it is made anew in every process.
+    pub(super) likeness: u64,
 }
+
+/// A secret with fewer letters can be guessed.
+const SECRET_LETTERS_MIN: usize = 16;
+static LIKENESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Hidden {
     pub(super) fn new(text: String) -> Self {
         let is_odd = text.trim() != text || text.contains(char::is_control);
         Self {
-            secret: Secret::new(text),
             is_odd,
+            is_short: text.chars().count() < SECRET_LETTERS_MIN,
+            likeness: LIKENESS.hash_one(text.as_bytes()),
+            secret: Secret::new(text),
         }
     }
 }
@@ -97,19 +109,28 @@ impl Value {
     pub(super) fn read(kind: Kind, raw: Raw, origin: &Origin) -> Result<Self, Complaint> {
         match (kind, raw) {
             (Kind::Addresses | Kind::Texts, Raw::List(items)) => Ok(Self::List(texts(items)?)),
-            (Kind::Addresses | Kind::Texts, Raw::Text { text, bare: true }) => {
+            (Kind::Addresses | Kind::Texts | Kind::Accounts, Raw::Text { text, bare: true }) => {
                 Ok(Self::List(split(&text, |letter| letter == ',', origin)))
             }
-            (Kind::Words, Raw::List(items)) => {
+            (Kind::Words | Kind::Servers, Raw::List(items)) => {
                 let words = texts(items)?;
                 let words = words
                     .iter()
                     .flat_map(|item| split(&item.text, separates_words, &item.origin));
                 Ok(Self::List(words.collect()))
             }
-            (Kind::Words, Raw::Text { text, .. }) => {
+            (Kind::Words | Kind::Servers, Raw::Text { text, .. }) => {
                 Ok(Self::List(split(&text, separates_words, origin)))
             }
+            (Kind::Paths, Raw::List(items)) => Ok(Self::List(texts(items)?)),
+            // Commas may stand in a path.
+            (Kind::Paths, Raw::Text { text, .. }) if !text.is_empty() => {
+                Ok(Self::List(vec![Item {
+                    text,
+                    origin: origin.clone(),
+                }]))
+            }
+            (Kind::Accounts, Raw::List(items)) => Ok(Self::List(accounts(items)?)),
             (Kind::Flag, Raw::Flag(flag)) => Ok(Self::Flag(flag)),
             (Kind::Flag, Raw::Text { text, bare: true }) => flag(&text),
             (Kind::Count { min, max }, Raw::Number(number)) => count(number, min, max),
@@ -165,7 +186,9 @@ fn text(kind: Kind, raw: Raw) -> Result<Value, Complaint> {
             Kind::Text
             | Kind::Secret
             | Kind::Path
+            | Kind::Paths
             | Kind::Url
+            | Kind::Proxy
             | Kind::Address
             | Kind::Account
             | Kind::Choice(_),
@@ -190,56 +213,50 @@ fn text(kind: Kind, raw: Raw) -> Result<Value, Complaint> {
 }
 
 fn wrong_type(kind: Kind, raw: &Raw) -> Result<Value, Complaint> {
-    let (wanted, instead) = match kind {
-        Kind::Text | Kind::Url | Kind::Path | Kind::Secret => {
-            ("text", "write it in quotes".to_owned())
-        }
-        Kind::Choice(words) => {
+    let (wanted, instead) = match (kind, raw) {
+        (Kind::Choice(words), _) => {
             let first = words.first().copied().unwrap_or_default();
             ("text", format!("write it in quotes, as {first:?}"))
         }
-        Kind::Address => (
-            "an address",
-            r#"write text such as "127.0.0.1:7401""#.to_owned(),
+        (Kind::Duration { .. }, Raw::Number(number)) if *number >= 0 => (
+            "a duration",
+            format!("write \"{number}s\" if these are seconds"),
         ),
-        Kind::Addresses => (
-            "a list",
-            r#"write a list such as ["127.0.0.1:7362"]"#.to_owned(),
-        ),
-        Kind::Texts => (
-            "a list",
-            r#"write a list such as ["one", "two"]"#.to_owned(),
-        ),
-        Kind::Words => (
-            "a list",
-            r#"write a list such as ["email_read"]"#.to_owned(),
-        ),
-        Kind::Flag => (
-            "true or false",
-            "write true or false, without quotes".to_owned(),
-        ),
-        Kind::Count { .. } => ("a whole number", "write digits, without quotes".to_owned()),
-        Kind::Duration { .. } => match raw {
-            Raw::Number(number) if *number >= 0 => (
-                "a duration",
-                format!("write \"{number}s\" if these are seconds"),
-            ),
-            _ => ("a duration", r#"write text such as "90s""#.to_owned()),
-        },
-        Kind::Size { .. } => match raw {
-            Raw::Number(number) if *number >= 0 => {
-                ("a size", format!("write \"{number}B\" if these are bytes"))
-            }
-            _ => ("a size", r#"write text such as "4MiB""#.to_owned()),
-        },
-        Kind::Mid => ("a member id", "write a number such as 510001234".to_owned()),
-        Kind::Account => (
-            "an account",
-            "write a name in quotes, or a member id".to_owned(),
-        ),
-        Kind::Table => ("a table", "write a [table]".to_owned()),
+        (Kind::Size { .. }, Raw::Number(number)) if *number >= 0 => {
+            ("a size", format!("write \"{number}B\" if these are bytes"))
+        }
+        _ => {
+            let (wanted, instead) = wanted(kind);
+            (wanted, instead.to_owned())
+        }
     };
     complain(format!("is {}, not {wanted}", raw.name()), instead)
+}
+
+/// What a kind is called, and how it is written.
+fn wanted(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Text | Kind::Url | Kind::Path | Kind::Proxy | Kind::Secret | Kind::Choice(_) => {
+            ("text", "write it in quotes")
+        }
+        Kind::Paths => ("text", "write it in quotes, or several in a list"),
+        Kind::Servers => (
+            "text",
+            r#"write "system", or a name server such as "10.0.0.10:53""#,
+        ),
+        Kind::Address => ("an address", r#"write text such as "127.0.0.1:7401""#),
+        Kind::Addresses => ("a list", r#"write a list such as ["127.0.0.1:7362"]"#),
+        Kind::Texts => ("a list", r#"write a list such as ["one", "two"]"#),
+        Kind::Words => ("a list", r#"write a list such as ["email_read"]"#),
+        Kind::Accounts => ("a list", r#"write a list such as ["emea", 510001236]"#),
+        Kind::Flag => ("true or false", "write true or false, without quotes"),
+        Kind::Count { .. } => ("a whole number", "write digits, without quotes"),
+        Kind::Duration { .. } => ("a duration", r#"write text such as "90s""#),
+        Kind::Size { .. } => ("a size", r#"write text such as "4MiB""#),
+        Kind::Mid => ("a member id", "write a number such as 510001234"),
+        Kind::Account => ("an account", "write a name in quotes, or a member id"),
+        Kind::Table => ("a table", "write a [table]"),
+    }
 }
 
 fn separates_words(letter: char) -> bool {
@@ -268,6 +285,15 @@ fn texts(items: Vec<(Raw, Origin)>) -> Result<Vec<Item>, Complaint> {
             ),
         })
         .collect()
+}
+
+/// Names as they are, member ids as their digits.
+fn accounts(items: Vec<(Raw, Origin)>) -> Result<Vec<Item>, Complaint> {
+    let as_text = |(raw, origin)| match raw {
+        Raw::Number(number) => Ok((Raw::bare(&mid(number)?.to_string()), origin)),
+        other => Ok((other, origin)),
+    };
+    texts(items.into_iter().map(as_text).collect::<Result<_, _>>()?)
 }
 
 fn flag(text: &str) -> Result<Value, Complaint> {

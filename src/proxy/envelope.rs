@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::error::{Code, ProxyError};
 use super::replay::{Budget, Interrupted, Pieces, Progress, Reservation, Source};
+use crate::identity::Presented;
 use crate::soap::envelope::{self, Envelope, Operation};
 use crate::soap::fault::Coding;
 use crate::soap::{Content, Version};
@@ -145,9 +146,22 @@ impl Enclosed {
         self.envelope.operation()
     }
 
-    /// SOAP 1.1 or 1.2.
-    pub(super) fn version(&self) -> Version {
-        self.envelope.version()
+    /// What was read.
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Adds the credentials that the envelope came with.
+    pub(super) fn present(&self, presented: &mut Presented<'_>) {
+        let credentials = self.envelope.credentials();
+        for token in &credentials.tokens {
+            presented.secret(token);
+        }
+        for named in &credentials.usernames {
+            if let (Some(name), Some(password)) = (&named.username, &named.password) {
+                presented.password(name, password);
+            }
+        }
     }
 
     /// The kind of call.

@@ -2,13 +2,11 @@
 //!
 //! No detail ever holds a secret or an internal address.
 
+mod from;
+
 use std::time::Duration;
 
 use http::StatusCode;
-
-use crate::soap::envelope::EnvelopeError;
-use crate::token::{MintError, Unavailable};
-use crate::upstream::SendError;
 
 /// The stable name of an error. Callers, logs and metrics all use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +25,14 @@ pub enum Code {
     AccountRequired,
     /// Selectors disagree, or nothing selects one of several tenants.
     AmbiguousSelection,
+    /// The caller is none of the configured clients.
+    ClientUnauthenticated,
+    /// The client may not make this call.
+    PolicyDenied,
+    /// The call would send, which is not wanted here.
+    SendBlocked,
+    /// The call would write, which is not wanted here.
+    WriteBlocked,
     /// A web page of another origin sent this.
     BrowserRequestRefused,
     /// The Host is not one of ours.
@@ -51,6 +57,8 @@ pub enum Code {
     UpstreamTimeout,
     /// No room to hold the request.
     Overloaded,
+    /// The audit record cannot be written, and calls that are not recorded are not wanted.
+    AuditUnavailable,
     /// A fault of the proxy's own.
     InternalError,
     /// The proxy is stopping.
@@ -59,7 +67,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedRequest,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -67,6 +75,10 @@ impl Code {
         Self::AccountNotAllowed,
         Self::AccountRequired,
         Self::AmbiguousSelection,
+        Self::ClientUnauthenticated,
+        Self::PolicyDenied,
+        Self::SendBlocked,
+        Self::WriteBlocked,
         Self::BrowserRequestRefused,
         Self::HostNotAllowed,
         Self::DestinationNotAllowed,
@@ -79,6 +91,7 @@ impl Code {
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
         Self::Overloaded,
+        Self::AuditUnavailable,
         Self::InternalError,
         Self::ShuttingDown,
     ];
@@ -153,6 +166,30 @@ impl Code {
                 "http_request_error",
                 "Ambiguous selection",
             ),
+            Self::ClientUnauthenticated => (
+                "client_unauthenticated",
+                S::UNAUTHORIZED,
+                "http_request_denied",
+                "Client not authenticated",
+            ),
+            Self::PolicyDenied => (
+                "policy_denied",
+                S::FORBIDDEN,
+                "http_request_denied",
+                "Not allowed for this client",
+            ),
+            Self::SendBlocked => (
+                "send_blocked",
+                S::FORBIDDEN,
+                "http_request_denied",
+                "Sending is blocked",
+            ),
+            Self::WriteBlocked => (
+                "write_blocked",
+                S::FORBIDDEN,
+                "http_request_denied",
+                "Writing is blocked",
+            ),
             Self::BrowserRequestRefused => (
                 "browser_request_refused",
                 S::FORBIDDEN,
@@ -225,6 +262,12 @@ impl Code {
                 "connection_limit_reached",
                 "Overloaded",
             ),
+            Self::AuditUnavailable => (
+                "audit_unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "proxy_internal_error",
+                "The audit record cannot be written",
+            ),
             Self::InternalError => (
                 "internal_error",
                 S::INTERNAL_SERVER_ERROR,
@@ -253,6 +296,10 @@ pub struct ProxyError {
     pub retry_after: Option<Duration>,
     /// More than the caller needs to know, for the log.
     pub cause: Option<String>,
+    /// The caller takes us for its forward proxy: it is asked for credentials as by one.
+    pub for_proxy: bool,
+    /// The methods that are taken instead.
+    pub allow: Option<&'static str>,
 }
 
 impl ProxyError {
@@ -263,6 +310,26 @@ impl ProxyError {
             detail: detail.into(),
             retry_after: None,
             cause: None,
+            for_proxy: false,
+            allow: None,
+        }
+    }
+
+    /// A method that is not taken, and those that are.
+    pub(super) fn method(detail: impl Into<String>, allow: &'static str) -> Self {
+        let mut error = Self::new(Code::MethodNotAllowed, detail);
+        error.allow = Some(allow);
+        error
+    }
+
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.code {
+            Code::ClientUnauthenticated if self.for_proxy => {
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            }
+            code => code.status(),
         }
     }
 
@@ -284,102 +351,4 @@ impl ProxyError {
         self.cause = Some(cause);
         self
     }
-}
-
-impl From<EnvelopeError> for ProxyError {
-    fn from(error: EnvelopeError) -> Self {
-        let code = match &error {
-            EnvelopeError::Malformed { .. } => Code::MalformedEnvelope,
-            EnvelopeError::UnsupportedEncoding { .. } | EnvelopeError::Attachments => {
-                Code::UnsupportedEncoding
-            }
-        };
-        let said = error.to_string();
-        let mut letters = said.chars();
-        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-        let sentence: String = first.into_iter().chain(letters).collect();
-        Self::new(code, format!("{sentence}. Nothing was sent."))
-    }
-}
-
-impl From<Unavailable> for ProxyError {
-    fn from(unavailable: Unavailable) -> Self {
-        let (code, detail) = match &unavailable.error {
-            MintError::Unavailable { .. } => (
-                Code::TokenUnavailable,
-                "The tenant's token endpoint gives no token at the moment. Nothing was sent. Try again after the time in \
-                 Retry-After; if it lasts, check the network to the auth host, the egress proxy if there is one, and Salesforce's \
-                 status page."
-                    .to_owned(),
-            ),
-            MintError::Rejected { status, error, description } => (
-                Code::TokenRejected,
-                format!(
-                    "The tenant's token endpoint refuses this proxy ({status} {error}: {description}). Nothing was sent. \
-                     Check the client id, client secret, account and scope of the tenant in the proxy's configuration, and \
-                     that the installed package is enabled."
-                ),
-            ),
-            MintError::Untrusted { host } => (
-                Code::UntrustedInstanceUrl,
-                format!(
-                    "The token response names {host} as an instance, which is not the tenant's own host. Nothing was sent. \
-                     Check the tenant's subdomain; if the host is right, add it to trusted_hosts."
-                ),
-            ),
-        };
-        let mut error = Self::new(code, detail).caused_by(unavailable.error.to_string());
-        error.retry_after = Some(unavailable.retry_after);
-        error
-    }
-}
-
-impl From<SendError> for ProxyError {
-    fn from(error: SendError) -> Self {
-        let cause = error.to_string();
-        let detail = match &error {
-            SendError::Resolve { host, .. } => format!(
-                "The name {host} could not be resolved. Nothing was sent. Check the tenant's subdomain and DNS."
-            ),
-            SendError::Connect { host, .. } | SendError::ConnectTimeout { host, .. } => format!(
-                "No connection to {host}. Nothing was sent. Check the network and firewalls between the proxy and it."
-            ),
-            SendError::Loop { host } => format!(
-                "The name {host} leads back to this proxy, by a hosts file for instance. Nothing was sent. Set \
-                 upstream.resolve_with to name servers that know the tenant's real address."
-            ),
-            SendError::Proxy { host, status, .. } => refused_by_egress_proxy(host, *status),
-            SendError::Tls { host, .. } => format!(
-                "TLS with {host} could not be set up. Nothing was sent. If a company proxy inspects TLS, give its root \
-                 certificate as ca_file."
-            ),
-            SendError::Broken { host, .. } => format!(
-                "The connection to {host} broke after the request had begun to leave and before an answer came. It is not \
-                 known whether the request took effect; the proxy does not send it again."
-            ),
-        };
-        Self::new(Code::UpstreamUnreachable, detail).caused_by(cause)
-    }
-}
-
-/// Says where to look, and not where that is: an egress proxy's address is nothing for callers.
-fn refused_by_egress_proxy(host: &str, status: Option<StatusCode>) -> String {
-    let (happened, advice) = match status {
-        Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => (
-            "it wants other credentials (407)".to_owned(),
-            "Give its user and password there, as http://USER:PASSWORD@HOST:PORT.",
-        ),
-        Some(status) => (
-            format!("it answered {status}"),
-            "Look at that proxy: its rules have to allow CONNECT to this host.",
-        ),
-        None => (
-            "it could not be reached, hung up, or is this proxy itself".to_owned(),
-            "Check the setting and that proxy; the log has the cause.",
-        ),
-    };
-    format!(
-        "The egress proxy (upstream.proxy, or HTTPS_PROXY in the environment) opened no way to {host}: {happened}. Nothing \
-         was sent to {host}. {advice}"
-    )
 }

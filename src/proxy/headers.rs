@@ -47,9 +47,9 @@ impl Onward {
         Self { headers }
     }
 
-    /// The head for one REST attempt: exactly one `Authorization`, and the host that came with that very token.
-    pub(super) fn with_bearer(&self, token: &AccessToken) -> HeaderMap {
-        let mut headers = self.without_bearer(token.rest());
+    /// The head for one REST attempt: exactly one `Authorization`, and a host that came with that very token.
+    pub(super) fn with_bearer(&self, token: &AccessToken, instance: &InstanceUrl) -> HeaderMap {
+        let mut headers = self.without_bearer(instance);
         headers.insert(AUTHORIZATION, token.bearer().clone());
         headers
     }
@@ -83,6 +83,42 @@ impl Onward {
         }
         self
     }
+}
+
+/// The head of a request for a host that is no tenant's: as it came, but for what ends at a proxy. `authorization` tells
+/// whether the caller's own credentials there are for that host.
+pub(super) fn elsewhere(
+    head: &request::Parts,
+    host: HeaderValue,
+    authorization: bool,
+) -> HeaderMap {
+    let named = Named::by(&head.headers);
+    let mut headers = HeaderMap::with_capacity(head.headers.len());
+    headers.insert(HOST, host);
+    for (name, value) in &head.headers {
+        let ours = *name == HOST
+            || *name == EXPECT
+            || is_hop_by_hop(name)
+            || name.as_str().starts_with("sfmc-")
+            || (*name == AUTHORIZATION && !authorization);
+        if (!ours && !named.contains(name)) || *name == CONTENT_LENGTH {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// What an answer of such a host becomes.
+pub(super) fn from_elsewhere(answer: &HeaderMap) -> HeaderMap {
+    let named = Named::by(answer);
+    let mut headers = HeaderMap::with_capacity(answer.len());
+    for (name, value) in answer {
+        let stays = !is_hop_by_hop(name) && !named.contains(name) && *name != TRAILER;
+        if stays || *name == CONTENT_LENGTH {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
 }
 
 fn accepts_gzip(accepted: &str) -> bool {

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use http::uri::PathAndQuery;
 use http::{Extensions, Method, Request, Uri, Version};
 
+use super::asked::Api;
 use super::error::{Code, ProxyError};
 use super::headers::Onward;
 use super::record::Record;
 use super::replay::OutBody;
-use super::route::Api;
 use crate::server::Connection;
 use crate::token::{AccessToken, InstanceUrl};
 use crate::upstream::{Answer, Pool, SendError};
@@ -47,9 +47,11 @@ impl Outbound {
         *request.uri_mut() = target(self.instance(token), &self.target)?;
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = match self.api {
-            Api::Rest => self.head.with_bearer(token),
+            Api::Rest | Api::Endpoints | Api::UserInfo => {
+                self.head.with_bearer(token, self.instance(token))
+            }
             // The envelope carries the token, and what describes SOAP needs none.
-            Api::Soap | Api::Wsdl => self.head.without_bearer(token.soap()),
+            Api::Soap | Api::Wsdl | Api::Token(_) => self.head.without_bearer(token.soap()),
         };
         *request.extensions_mut() = self.extensions.clone();
         Ok(request)
@@ -58,8 +60,9 @@ impl Outbound {
     /// Where a call of this API goes with this token.
     fn instance<'a>(&self, token: &'a AccessToken) -> &'a InstanceUrl {
         match self.api {
-            Api::Rest => token.rest(),
-            Api::Soap | Api::Wsdl => token.soap(),
+            Api::Rest | Api::Endpoints => token.rest(),
+            Api::Soap | Api::Wsdl | Api::Token(_) => token.soap(),
+            Api::UserInfo => token.auth(),
         }
     }
 }

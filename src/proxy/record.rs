@@ -2,40 +2,30 @@
 //!
 //! Closes by being dropped, so that no way out of the route can forget it. Holds no header value but ids, and no query.
 
+mod written;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, Uri, request};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::asked::{Api, Asked};
 use super::error::{Code, ProxyError};
 use super::headers;
 use super::replay::Progress;
-use super::route::{Api, Choice, Selected};
+use super::route::{Choice, Selected};
+use crate::audit::Audit;
+use crate::identity::{Client, Identity};
 use crate::metrics::Metrics;
 use crate::soap::Version;
-use crate::soap::envelope::Operation;
+use crate::soap::envelope::{Envelope, Operation};
 
-/// The service roots of the vendor's REST API; any other root is counted as `other`.
-const ROOTS: [&str; 15] = [
-    "address",
-    "asset",
-    "automation",
-    "contacts",
-    "data",
-    "email",
-    "guide",
-    "hub",
-    "interaction",
-    "legacy",
-    "messaging",
-    "platform",
-    "provisioning",
-    "push",
-    "sms",
-];
 /// The one client of a proxy that has no `[clients]`.
 const ANYONE: &str = "anonymous";
+/// Object types of one envelope that an audit record names.
+const OBJECT_TYPES_MAX: usize = 64;
 
 /// One request's record.
 pub(super) struct Record {
@@ -47,12 +37,17 @@ pub(super) struct Record {
     trace_id: Option<String>,
     progress: Arc<Progress>,
     bytes_out: AtomicU64,
+    audit: Option<Arc<Audit>>,
     details: Mutex<Details>,
 }
 
 #[derive(Default)]
 struct Details {
     account: Option<Arc<Selected>>,
+    client: Option<Arc<Client>>,
+    turn: Option<OwnedSemaphorePermit>,
+    object_types: Vec<String>,
+    unaudited: bool,
     api: Option<Api>,
     soap: Option<(Version, Option<Operation>)>,
     path: Option<http::uri::PathAndQuery>,
@@ -71,6 +66,7 @@ impl Record {
         metrics: &Arc<Metrics>,
         head: &request::Parts,
         progress: Arc<Progress>,
+        audit: Option<Arc<Audit>>,
     ) -> Arc<Self> {
         metrics.requests_in_flight.inc();
         Arc::new(Self {
@@ -82,6 +78,7 @@ impl Record {
             trace_id: headers::trace_id(&head.headers).map(str::to_owned),
             progress,
             bytes_out: AtomicU64::new(0),
+            audit,
             details: Mutex::default(),
         })
     }
@@ -101,11 +98,28 @@ impl Record {
         self.details().account.clone()
     }
 
-    pub(super) fn routed(&self, choice: &Choice) {
+    /// The API that the request is for, if it came so far.
+    pub(super) fn api(&self) -> Option<Api> {
+        self.details().api
+    }
+
+    pub(super) fn asked(&self, asked: &Asked) {
         let mut details = self.details();
-        details.account = Some(Arc::clone(choice.account()));
-        details.api = Some(choice.api);
-        details.path = Some(choice.target.clone());
+        details.api = Some(asked.api);
+        details.path = Some(asked.target.clone());
+    }
+
+    pub(super) fn identified(&self, identity: &Identity) {
+        self.details().client.clone_from(&identity.client);
+    }
+
+    pub(super) fn routed(&self, choice: &Choice) {
+        self.details().account = Some(Arc::clone(choice.account()));
+    }
+
+    /// The request is one of so many that its client may have at a time, until it is over.
+    pub(super) fn takes_turn(&self, turn: OwnedSemaphorePermit) {
+        self.details().turn = Some(turn);
     }
 
     pub(super) fn upstream_answered(&self, status: StatusCode, took: Duration) {
@@ -122,8 +136,28 @@ impl Record {
     }
 
     /// The envelope was read.
-    pub(super) fn enclosed(&self, version: Version, operation: Option<Operation>) {
-        self.details().soap = Some((version, operation));
+    pub(super) fn enclosed(&self, envelope: &Envelope) {
+        let mut details = self.details();
+        details.soap = Some((envelope.version(), envelope.operation()));
+        if self.audit.is_some() {
+            let types = envelope.object_types().iter().take(OBJECT_TYPES_MAX);
+            details.object_types = types.cloned().collect();
+        }
+    }
+
+    /// Refuses a request that could not be recorded.
+    pub(super) fn must_be_recordable(&self) -> Result<(), ProxyError> {
+        if self.audit.as_ref().is_none_or(|audit| audit.admits()) {
+            return Ok(());
+        }
+        self.details().unaudited = true;
+        let mut error = ProxyError::new(
+            Code::AuditUnavailable,
+            "The audit record cannot be written, and this proxy makes no call that is not recorded (audit.on_error). Nothing \
+             was sent. Make room on the disk of the audit file, or make it writable.",
+        );
+        error.retry_after = Some(Duration::from_secs(5));
+        Err(error)
     }
 
     /// The version of the envelope, if there was one.
@@ -212,138 +246,22 @@ impl Drop for Record {
         if tracing::enabled!(target: "access", tracing::Level::INFO) {
             self.log(&details, took);
         }
-    }
-}
-
-impl Details {
-    /// The SOAP operation, or the REST API's service root.
-    fn operation(&self, path: &str) -> &'static str {
-        match self.soap {
-            Some((_version, operation)) => operation.map_or("other", Operation::name),
-            None => root(path),
+        if let Some(audit) = self.audit.as_ref().filter(|_| !details.unaudited) {
+            audit.write(self.audit_line(&details, took));
         }
     }
 }
 
-impl Record {
-    fn count(&self, details: &Details, took: Duration) {
-        let labels = details
-            .account
-            .as_ref()
-            .map(|account| account.token.labels());
-        let (tenant, account) = labels.map_or(("", ""), |labels| {
-            (labels.tenant.as_str(), labels.account.as_str())
-        });
-        let api = details.api.map_or("", Api::name);
-        let path = details.path.as_ref().map_or("", |path| path.path());
-        let status = details.status.unwrap_or(CLIENT_GONE);
-        let labels = [
-            tenant,
-            account,
-            api,
-            details.operation(path),
-            ANYONE,
-            method_label(&self.method),
-            status.as_str(),
-        ];
-        self.metrics.requests_total.with_label_values(&labels).inc();
-        self.metrics
-            .request_duration_seconds
-            .with_label_values(&[tenant, api])
-            .observe(took.as_secs_f64());
+impl Details {
+    fn client(&self) -> &str {
+        self.client.as_ref().map_or(ANYONE, |client| client.name())
     }
 
-    fn log(&self, details: &Details, took: Duration) {
-        let labels = details
-            .account
-            .as_ref()
-            .map(|account| account.token.labels());
-        let path = details
-            .path
-            .as_ref()
-            .map_or_else(|| self.target.path(), |path| path.path());
-        tracing::info!(
-            target: "access",
-            request_id = self.request_id.to_str().unwrap_or_default(),
-            trace_id = self.trace_id.as_deref(),
-            client = ANYONE,
-            tenant = labels.map(|labels| labels.tenant.as_str()),
-            account = labels.map(|labels| labels.account.as_str()),
-            api = details.api.map(Api::name),
-            operation = details.operation(path),
-            method = self.method.as_str(),
-            route = masked(path),
-            status = details.status.unwrap_or(CLIENT_GONE).as_u16(),
-            upstream_status = details.upstream_status.map(|status| status.as_u16()),
-            duration_ms = milliseconds(took),
-            upstream_ms = details.upstream_status.map(|_answered| milliseconds(details.upstream)),
-            bytes_in = self.progress.bytes(),
-            bytes_out = self.bytes_out.load(Ordering::Relaxed),
-            replayed = details.replayed,
-            error = details.error.map(Code::name),
-            cause = details.cause.as_deref(),
-            advice = details.advice,
-            "request"
-        );
-    }
-}
-
-/// What is logged and counted where the caller went away before its answer began, as nginx has it.
-const CLIENT_GONE: StatusCode = match StatusCode::from_u16(499) {
-    Ok(status) => status,
-    Err(_) => StatusCode::BAD_REQUEST,
-};
-
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn root(path: &str) -> &'static str {
-    let root = path
-        .split('/')
-        .find(|segment| !segment.is_empty())
-        .unwrap_or_default();
-    ROOTS
-        .iter()
-        .find(|known| **known == root)
-        .copied()
-        .unwrap_or("other")
-}
-
-fn method_label(method: &Method) -> &str {
-    match method.as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
-        _ => "other",
-    }
-}
-
-/// The first three segments of a path, ids masked: a segment that holds a digit, a colon or an escape is an id, unless it
-/// is a version.
-fn masked(path: &str) -> String {
-    let mut route = String::new();
-    for segment in path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .take(3)
-    {
-        let digits = segment.strip_prefix('v').unwrap_or_default();
-        let is_version = !digits.is_empty()
-            && digits.len() <= 2
-            && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let is_word = segment.len() <= 40
-            && segment
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_');
-        route.push('/');
-        route.push_str(if is_version || is_word {
-            segment
-        } else {
-            "{id}"
-        });
-    }
-    if route.is_empty() {
-        "/".to_owned()
-    } else {
-        route
+    /// The SOAP operation, or the REST API's service root.
+    fn operation(&self, path: &str) -> &'static str {
+        match self.soap {
+            Some((_version, operation)) => operation.map_or("other", Operation::name),
+            None => written::root(path),
+        }
     }
 }

@@ -5,19 +5,25 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, PROXY_AUTHENTICATE,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, Method, Response, request};
+use http::{HeaderMap, HeaderValue, Method, Response, request};
 use serde::Serialize;
 
 use super::answer::AnswerBody;
+use super::asked::{Api, looks_like_soap};
 use super::envelope::{expected_version, fault_status};
 use super::error::{Code, ProxyError};
 use super::headers;
 use super::record::Record;
-use super::route::looks_like_soap;
+use crate::facade::{self, VendorError};
 use crate::soap::Version;
 use crate::soap::fault::{self, Blame};
+
+/// How clients say who they are, in the words that every HTTP library knows.
+const CHALLENGE: HeaderValue =
+    HeaderValue::from_static("Basic realm=\"sfmc-auth-proxy\", charset=\"UTF-8\"");
 
 /// `application/problem+json`, with the fields that the vendor's SDKs look for.
 #[derive(Serialize)]
@@ -32,10 +38,9 @@ struct Problem<'a> {
     tenant: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
-    /// The vendor's name for the same thing.
-    message: &'a str,
-    /// The vendor's number; its own APIs use 0 where there is no more to say.
-    errorcode: u32,
+    /// What the vendor's own errors have.
+    #[serde(flatten)]
+    vendor: VendorError<'a>,
 }
 
 /// Turns an error into the caller's answer.
@@ -49,15 +54,19 @@ pub(super) fn answer(
     let (status, content_type, body) = if looks_like_soap(&head.method, head.uri.path()) {
         let version = record.soap_version();
         let version = version.unwrap_or_else(|| expected_version(&head.headers));
-        let status = fault_status(error.code.status());
+        let status = fault_status(error.status());
         (
             status,
             version.content_type(),
             fault(error, record, version),
         )
     } else {
-        let status = error.code.status();
-        (status, "application/problem+json", problem(error, record))
+        let content_type = match record.api() {
+            // SDKs read a token answer as what it says that it is.
+            Some(Api::Token(_)) => "application/json",
+            _ => "application/problem+json",
+        };
+        (error.status(), content_type, problem(error, record))
     };
     record.answering(status);
     let account = record.account();
@@ -74,19 +83,7 @@ pub(super) fn answer(
         HeaderName::from_static("x-request-id"),
         record.request_id().clone(),
     );
-    if let Some(wait) = error.retry_after {
-        // Rounded up: coming a moment too early would meet the same answer.
-        headers.insert(
-            RETRY_AFTER,
-            HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
-        );
-    }
-    if error.code == Code::MethodNotAllowed {
-        headers.insert(
-            ALLOW,
-            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-        );
-    }
+    say_what_next(headers, error);
     let proxy_status = format!(
         "sfmc-auth-proxy; error={}; details=\"{}\"",
         error.code.proxy_status(),
@@ -103,9 +100,31 @@ pub(super) fn answer(
     response
 }
 
+/// When, how and with what to come again.
+fn say_what_next(headers: &mut HeaderMap, error: &ProxyError) {
+    if let Some(wait) = error.retry_after {
+        // Rounded up: coming a moment too early would meet the same answer.
+        headers.insert(
+            RETRY_AFTER,
+            HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+        );
+    }
+    if let Some(allow) = error.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    if error.code == Code::ClientUnauthenticated {
+        let name = if error.for_proxy {
+            PROXY_AUTHENTICATE
+        } else {
+            WWW_AUTHENTICATE
+        };
+        headers.insert(name, CHALLENGE);
+    }
+}
+
 /// A SOAP Fault of our own.
 fn fault(error: &ProxyError, record: &Record, version: Version) -> Vec<u8> {
-    let blame = if error.code.status().is_client_error() {
+    let blame = if error.status().is_client_error() {
         Blame::Client
     } else {
         Blame::Server
@@ -120,7 +139,7 @@ fn problem(error: &ProxyError, record: &Record) -> Vec<u8> {
     let problem = Problem {
         r#type: format!("urn:sfmc-auth-proxy:error:{}", error.code.name()),
         title: error.code.title(),
-        status: error.code.status().as_u16(),
+        status: error.status().as_u16(),
         detail: &error.detail,
         code: error.code.name(),
         request_id: record.request_id().to_str().unwrap_or_default(),
@@ -129,8 +148,12 @@ fn problem(error: &ProxyError, record: &Record) -> Vec<u8> {
             .as_ref()
             .and_then(|account| account.mid())
             .map(|mid| mid.to_string()),
-        message: &error.detail,
-        errorcode: 0,
+        vendor: match record.api() {
+            Some(Api::Token(face)) => {
+                facade::vendor_error(face, error.status().as_u16(), &error.detail)
+            }
+            _ => facade::plain_error(&error.detail),
+        },
     };
     serde_json::to_vec(&problem).unwrap_or_else(|_never| b"{}".to_vec())
 }

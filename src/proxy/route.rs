@@ -1,6 +1,7 @@
-//! Where a request goes: tenant, account and API, from path, headers, listener and defaults, in that order.
+//! Where a request goes: tenant and account, from path, headers, placeholder, listener, host, client and defaults, in that
+//! order.
 //!
-//! What follows the selection in the path stays raw, byte for byte. Nothing is guessed: selectors that disagree are an error.
+//! Nothing is guessed: selectors that disagree are an error.
 
 mod accounts;
 
@@ -8,46 +9,28 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Uri};
 
 pub(super) use accounts::{Selected, Tenant, UNNAMED_MAX};
 
 use super::ListenerSelection;
+use super::asked::{Api, Asked, Selectors};
 use super::error::{Code, ProxyError};
+use super::vendor::VendorHost;
+use crate::identity::{Client, Identity, Selection};
+use crate::policy::Mode;
 use crate::token::Mid;
-
-const TENANT_HEADER: &str = "sfmc-tenant";
-const ACCOUNT_HEADER: &str = "sfmc-account";
-/// In lower case: SDKs differ.
-const SOAP_ENDPOINT: &str = "/service.asmx";
-
-/// What kind of endpoint a call is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Api {
-    /// Every path that is not another API's.
-    Rest,
-    /// An envelope for the SOAP endpoint.
-    Soap,
-    /// What describes SOAP: the WSDL and its schema. Public, so that no token goes with it.
-    Wsdl,
-}
-
-impl Api {
-    /// The label of metrics and logs.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Soap | Self::Wsdl => "soap",
-        }
-    }
-}
 
 /// One request's way.
 pub(super) struct Choice {
     tenant: Arc<Tenant>,
     account: Arc<Selected>,
-    /// The account that the plain base URL selects for this caller.
+    client: Option<Arc<Client>>,
+    /// What the caller's base URL selects for it by itself.
     plain: Option<(Arc<Tenant>, Option<Mid>)>,
+    /// What the caller selected by name, if it did.
+    pub(super) selected: Option<Selection>,
+    /// What the call may do at most.
+    pub(super) mode: Mode,
     pub(super) api: Api,
     /// What the caller asked for, without the selection.
     pub(super) target: PathAndQuery,
@@ -60,6 +43,10 @@ impl Choice {
 
     pub(super) fn account(&self) -> &Arc<Selected> {
         &self.account
+    }
+
+    pub(super) fn client(&self) -> Option<&Arc<Client>> {
+        self.client.as_ref()
     }
 
     /// `/@tenant:account` where a link without it would lead elsewhere, else nothing.
@@ -82,10 +69,12 @@ pub(super) struct Router {
     listeners: Vec<ListenerSelection>,
 }
 
-#[derive(Default)]
-struct Selectors<'a> {
-    tenant: Option<&'a str>,
-    account: Option<&'a str>,
+/// Who asks, and where.
+pub(super) struct Asker<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) listener: usize,
+    /// The vendor's host that links in the answer keep.
+    pub(super) kept_host: Option<&'a VendorHost>,
 }
 
 impl Router {
@@ -117,103 +106,244 @@ impl Router {
         self.tenants.values()
     }
 
-    /// Chooses, or says what is missing or contradictory.
-    pub(super) fn choose(
-        &self,
-        uri: &Uri,
-        method: &Method,
-        headers: &HeaderMap,
-        listener: usize,
-    ) -> Result<Choice, ProxyError> {
-        let raw = uri
-            .path_and_query()
-            .filter(|target| target.as_str().starts_with('/'))
-            .ok_or_else(|| {
-                ProxyError::new(Code::MalformedRequest, "The request's target has no path.")
-            })?;
-        let (prefix, rest) = split_prefix(raw.as_str());
-        let prefix = prefix.map(|prefix| prefix.to_ascii_lowercase().replace("%3a", ":"));
-        let from_path = prefix.as_deref().map(read_prefix).unwrap_or_default();
-        let from_headers = read_headers(headers)?;
-        let listener = self.listeners.get(listener);
-        let explicit = agree(
-            &from_path.tenant,
-            &from_headers.tenant,
-            str::eq_ignore_ascii_case,
-        )
-        .map_err(|()| disagree("tenants", from_path.tenant, from_headers.tenant))?;
-        let plain_tenant = self.plain_tenant(listener);
-        let tenant = match explicit {
-            Some(name) => self.named(name)?,
-            None => plain_tenant.clone().ok_or_else(|| self.which_tenant())?,
-        };
-        let account = explicit_account(&tenant, &from_path, &from_headers)?;
-        let listener_account = listener
-            .filter(|listener| {
-                listener
-                    .tenant
-                    .as_deref()
-                    .is_none_or(|name| name == tenant.name())
-            })
-            .filter(|_| {
-                plain_tenant
-                    .as_ref()
-                    .is_some_and(|plain| plain.name() == tenant.name())
-            })
-            .and_then(|listener| listener.account);
-        let account = match account.or(listener_account) {
-            Some(mid) => tenant.account(mid)?,
-            None => tenant.default_account()?,
-        };
-        let plain = plain_tenant.map(|plain| {
-            let mid = listener
-                .and_then(|listener| listener.account)
-                .or(plain.default_mid());
+    /// What a listener selects.
+    pub(super) fn listener(&self, index: usize) -> Option<&ListenerSelection> {
+        self.listeners.get(index)
+    }
+
+    /// Whether a host belongs to one of the tenants, or to all.
+    pub(super) fn serves(&self, host: &VendorHost) -> bool {
+        host.subdomain.is_none() || !self.on_host(host).is_empty()
+    }
+
+    /// Chooses, or says what is missing, contradictory or not this caller's.
+    pub(super) fn choose(&self, asked: &Asked, asker: &Asker<'_>) -> Result<Choice, ProxyError> {
+        let client = asker.identity.client.as_ref();
+        let tenant = self.tenant(asked, asker)?;
+        let (account, named) = self.account(asked, asker, &tenant)?;
+        if let Some(client) = client {
+            let default = tenant.default_mid();
+            if !client.grant().covers(tenant.name(), account.mid(), default) {
+                return Err(not_granted(client, &tenant, account.mid()));
+            }
+        }
+        let plain = self.implied_tenant(asker.kept_host, asker);
+        let plain = plain.map(|plain| {
+            let mid = self.implied_account(asker, &plain).or(plain.default_mid());
             (plain, mid)
         });
-        let target = without_access_token(raw, rest)?;
-        let api = classify(method, target.path())?;
+        let by_name = self.names_tenant(asked, asker) || named;
+        let selected = by_name.then(|| Selection {
+            tenant: tenant.name().to_owned(),
+            account: account.mid().filter(|_| named),
+        });
+        let listener = self.listener(asker.listener);
+        let modes = [
+            tenant.mode(),
+            asker.identity.mode,
+            listener.map_or(Mode::Full, |listener| listener.mode),
+            client.map_or(Mode::Full, |client| client.grant().mode),
+        ];
         Ok(Choice {
+            mode: modes.into_iter().fold(Mode::Full, Mode::strictest),
+            client: client.cloned(),
             tenant,
             account,
             plain,
-            api,
-            target,
+            selected,
+            api: asked.api,
+            target: asked.target.clone(),
         })
     }
 
-    fn plain_tenant(&self, listener: Option<&ListenerSelection>) -> Option<Arc<Tenant>> {
-        match listener.and_then(|listener| listener.tenant.as_deref()) {
-            Some(name) => self.tenants.get(name).cloned(),
-            None => self.default_tenant.clone(),
+    fn names_tenant(&self, asked: &Asked, asker: &Asker<'_>) -> bool {
+        let by_host = asked.vendor.as_ref();
+        asked.path.tenant.is_some()
+            || asked.headers.tenant.is_some()
+            || asker.identity.selection.is_some()
+            || by_host.is_some_and(|host| host.subdomain.is_some())
+    }
+
+    fn tenant(&self, asked: &Asked, asker: &Asker<'_>) -> Result<Arc<Tenant>, ProxyError> {
+        let placeholder = asker.identity.selection.as_ref();
+        let explicit = agreed(
+            "tenants",
+            [
+                ("path", asked.path.tenant.as_deref()),
+                ("headers", asked.headers.tenant.as_deref()),
+                (
+                    "token",
+                    placeholder.map(|selection| selection.tenant.as_str()),
+                ),
+            ],
+            |one, other| one.eq_ignore_ascii_case(other),
+        )?;
+        let explicit = explicit
+            .map(|name| self.named(name, asker.identity.client.as_deref()))
+            .transpose()?;
+        match (&asked.vendor, explicit) {
+            (Some(host), Some(tenant)) if host.subdomain.is_some() => {
+                self.must_serve(host)?;
+                if !tenant.is_below(host) {
+                    return Err(ambiguous(format!(
+                        "The host {} and the selected tenant {} are not the same. Give one of them.",
+                        host.name,
+                        tenant.name()
+                    )));
+                }
+                Ok(tenant)
+            }
+            (Some(host), None) if host.subdomain.is_some() => self.of_host(host, asker),
+            (_, Some(tenant)) => Ok(tenant),
+            (_, None) => self
+                .implied_tenant(None, asker)
+                .ok_or_else(|| self.which_tenant()),
         }
     }
 
-    fn named(&self, name: &str) -> Result<Arc<Tenant>, ProxyError> {
-        self.tenants
-            .get(&name.to_ascii_lowercase())
+    /// The tenant of one of the vendor's hosts.
+    fn of_host(&self, host: &VendorHost, asker: &Asker<'_>) -> Result<Arc<Tenant>, ProxyError> {
+        self.must_serve(host)?;
+        let pinned = self.listener(asker.listener);
+        let pinned = pinned.and_then(|listener| listener.tenant.as_deref());
+        if let Some(pinned) = pinned.and_then(|name| self.tenants.get(name))
+            && !pinned.is_below(host)
+        {
+            return Err(ambiguous(format!(
+                "The host {} is not that of tenant {}, which this listener is for. Call another listener.",
+                host.name,
+                pinned.name()
+            )));
+        }
+        self.implied_tenant(Some(host), asker).ok_or_else(|| {
+            ambiguous(format!(
+                "Several tenants have the host {} and nothing selects one. Put /@TENANT before the path, or send Sfmc-Tenant.",
+                host.name
+            ))
+        })
+    }
+
+    fn must_serve(&self, host: &VendorHost) -> Result<(), ProxyError> {
+        if self.serves(host) {
+            return Ok(());
+        }
+        Err(ProxyError::new(
+            Code::DestinationNotAllowed,
+            format!(
+                "{} belongs to no tenant of this proxy. Nothing was sent. Add a tenant with this subdomain, or correct the \
+                 host.",
+                host.name
+            ),
+        ))
+    }
+
+    fn on_host(&self, host: &VendorHost) -> Vec<&Arc<Tenant>> {
+        self.tenants()
+            .filter(|tenant| tenant.is_below(host))
+            .collect()
+    }
+
+    /// The tenant that nothing names: of the listener, the host, the client, the default.
+    fn implied_tenant(&self, host: Option<&VendorHost>, asker: &Asker<'_>) -> Option<Arc<Tenant>> {
+        let named = |name: &str| self.tenants.get(name).cloned();
+        let listener = self.listener(asker.listener);
+        let pinned = listener.and_then(|listener| listener.tenant.as_deref());
+        let client = asker.identity.client.as_ref();
+        let granted = client.and_then(|client| client.grant().tenants());
+        let default = self.default_tenant.clone();
+        let Some(host) = host.filter(|host| host.subdomain.is_some()) else {
+            let first = client.and_then(|client| client.grant().default_tenant());
+            return match (pinned, first) {
+                (Some(pinned), _) => named(pinned),
+                (None, Some(first)) => named(first),
+                (None, None) => default,
+            };
+        };
+        let mut candidates = self.on_host(host);
+        if let Some(granted) = granted.filter(|_| candidates.len() > 1) {
+            candidates.retain(|tenant| granted.iter().any(|name| name == tenant.name()));
+        }
+        if let [only] = candidates.as_slice() {
+            return Some(Arc::clone(only));
+        }
+        let preferred = pinned.and_then(named).or(default)?;
+        candidates
+            .into_iter()
+            .find(|tenant| tenant.name() == preferred.name())
             .cloned()
-            .ok_or_else(|| {
-                ProxyError::new(
-                    Code::UnknownTenant,
-                    format!(
-                        "There is no tenant {} here; configured: {}.",
-                        printable(name),
-                        self.names()
-                    ),
-                )
-            })
+    }
+
+    /// The account, and whether the caller named it.
+    fn account(
+        &self,
+        asked: &Asked,
+        asker: &Asker<'_>,
+        tenant: &Arc<Tenant>,
+    ) -> Result<(Arc<Selected>, bool), ProxyError> {
+        let read = |selectors: &Selectors| {
+            let account = selectors.account.as_deref();
+            account.map(|text| tenant.read_account(text)).transpose()
+        };
+        let placeholder = asker.identity.selection.as_ref();
+        let explicit = agreed(
+            "accounts",
+            [
+                ("path", read(&asked.path)?),
+                ("headers", read(&asked.headers)?),
+                ("body", read(&asked.body)?),
+                ("token", placeholder.and_then(|selection| selection.account)),
+            ],
+            |one, other| one == other,
+        )?;
+        if let Some(mid) = explicit {
+            return Ok((tenant.account(mid)?, true));
+        }
+        let implied = match self.implied_account(asker, tenant) {
+            Some(mid) => tenant.account(mid)?,
+            None => tenant.default_account()?,
+        };
+        Ok((implied, false))
+    }
+
+    /// The account that nothing names: of the listener, the client. `None`: the tenant's default.
+    fn implied_account(&self, asker: &Asker<'_>, tenant: &Tenant) -> Option<Mid> {
+        let listener = self.listener(asker.listener)?;
+        let of_listener = match (&listener.tenant, &self.default_tenant) {
+            (Some(name), _) => name == tenant.name(),
+            (None, Some(default)) => default.name() == tenant.name(),
+            (None, None) => false,
+        };
+        let client = asker.identity.client.as_ref();
+        listener
+            .account
+            .filter(|_| of_listener)
+            .or_else(|| client.and_then(|client| client.grant().default_account(tenant.name())))
+    }
+
+    fn named(&self, name: &str, client: Option<&Client>) -> Result<Arc<Tenant>, ProxyError> {
+        let tenant = self.tenants.get(&name.to_ascii_lowercase()).cloned();
+        tenant.ok_or_else(|| {
+            // A client learns no names but its own.
+            let names = match client.and_then(|client| client.grant().tenants()) {
+                Some(names) => names.join(", "),
+                None => self.names(),
+            };
+            ProxyError::new(
+                Code::UnknownTenant,
+                format!(
+                    "There is no tenant {} here; configured: {names}.",
+                    printable(name),
+                ),
+            )
+        })
     }
 
     fn which_tenant(&self) -> ProxyError {
-        ProxyError::new(
-            Code::AmbiguousSelection,
-            format!(
-                "Several tenants are configured ({}) and nothing selects one. Put /@TENANT before the path, send Sfmc-Tenant, \
-                 or set default_tenant.",
-                self.names()
-            ),
-        )
+        ambiguous(format!(
+            "Several tenants are configured ({}) and nothing selects one. Put /@TENANT before the path, send Sfmc-Tenant, \
+             or set default_tenant.",
+            self.names()
+        ))
     }
 
     fn names(&self) -> String {
@@ -223,95 +353,48 @@ impl Router {
     }
 }
 
-/// Splits `/@tenant:account` (or `/%40…`) off; the rest starts at its own slash, or is a query alone, or is empty.
-fn split_prefix(raw: &str) -> (Option<&str>, &str) {
-    let Some(after) = raw.strip_prefix("/@").or_else(|| raw.strip_prefix("/%40")) else {
-        return (None, raw);
-    };
-    let end = after.find(['/', '?']).unwrap_or(after.len());
-    let (prefix, rest) = after.split_at(end);
-    (Some(prefix), rest)
-}
-
-fn read_prefix(prefix: &str) -> Selectors<'_> {
-    match prefix.split_once(':') {
-        Some((tenant, account)) => Selectors {
-            tenant: Some(tenant),
-            account: Some(account),
-        },
-        None => Selectors {
-            tenant: Some(prefix),
-            account: None,
-        },
-    }
-}
-
-fn read_headers(headers: &HeaderMap) -> Result<Selectors<'_>, ProxyError> {
-    let one = |name: &'static str| -> Result<Option<&str>, ProxyError> {
-        let mut values = headers.get_all(name).iter().map(HeaderValue::to_str);
-        let first = values.next().transpose().map_err(|_opaque| {
-            ProxyError::new(
-                Code::MalformedRequest,
-                format!("The header {name} is not a name or member id."),
-            )
-        })?;
-        if values.any(|other| other.ok() != first) {
-            return Err(ProxyError::new(
-                Code::AmbiguousSelection,
-                format!("The header {name} is there twice and differs."),
-            ));
+/// What all of them say that say anything.
+fn agreed<T: Copy + std::fmt::Display, const N: usize>(
+    what: &str,
+    said: [(&str, Option<T>); N],
+    same: impl Fn(&T, &T) -> bool,
+) -> Result<Option<T>, ProxyError> {
+    let mut first: Option<(&str, T)> = None;
+    for (place, value) in said {
+        let Some(value) = value else { continue };
+        match &first {
+            Some((other_place, other)) if !same(other, &value) => {
+                let (one, two) = (printable(&other.to_string()), printable(&value.to_string()));
+                return Err(ambiguous(format!(
+                    "The {other_place} and the {place} select different {what} ({one} and {two}). Give one of them, or the \
+                     same in both."
+                )));
+            }
+            Some(_) => {}
+            None => first = Some((place, value)),
         }
-        Ok(first.map(str::trim).filter(|value| !value.is_empty()))
-    };
-    Ok(Selectors {
-        tenant: one(TENANT_HEADER)?,
-        account: one(ACCOUNT_HEADER)?,
-    })
-}
-
-fn agree<'a>(
-    one: &Option<&'a str>,
-    other: &Option<&'a str>,
-    same: impl Fn(&str, &str) -> bool,
-) -> Result<Option<&'a str>, ()> {
-    match (one, other) {
-        (Some(one), Some(other)) if !same(one, other) => Err(()),
-        (one, other) => Ok(one.or(*other)),
     }
+    Ok(first.map(|(_place, value)| value))
 }
 
-fn disagree(what: &str, path: Option<&str>, header: Option<&str>) -> ProxyError {
-    let (path, header) = (
-        printable(path.unwrap_or_default()),
-        printable(header.unwrap_or_default()),
+fn ambiguous(detail: String) -> ProxyError {
+    ProxyError::new(Code::AmbiguousSelection, detail)
+}
+
+fn not_granted(client: &Client, tenant: &Tenant, account: Option<Mid>) -> ProxyError {
+    let account = account.map_or_else(
+        || "its own account".to_owned(),
+        |mid| format!("account {mid}"),
     );
     ProxyError::new(
-        Code::AmbiguousSelection,
+        Code::AccountNotAllowed,
         format!(
-            "The path and the headers select different {what} ({path} and {header}). Give one of them, or the same in both."
+            "Client {} may not use {account} of tenant {}. Nothing was sent. Select one that it may use, or add it to the \
+             client's tenants and accounts.",
+            client.name(),
+            tenant.name()
         ),
     )
-}
-
-fn explicit_account(
-    tenant: &Tenant,
-    path: &Selectors<'_>,
-    headers: &Selectors<'_>,
-) -> Result<Option<Mid>, ProxyError> {
-    let from_path = path
-        .account
-        .map(|text| tenant.read_account(text))
-        .transpose()?;
-    let from_headers = headers
-        .account
-        .map(|text| tenant.read_account(text))
-        .transpose()?;
-    match (from_path, from_headers) {
-        (Some(one), Some(other)) if one != other => {
-            Err(disagree("accounts", path.account, headers.account))
-        }
-        (one, other) => Ok(one.or(other)),
-    }
 }
 
 /// A caller's own words, fit for a message: printable and short.
@@ -322,75 +405,4 @@ pub(super) fn printable(text: &str) -> String {
         .take(64)
         .collect();
     format!("\"{clean}\"")
-}
-
-/// The target without the selection and without `access_token` in its query: a token in a URL is never passed on.
-fn without_access_token(raw: &PathAndQuery, rest: &str) -> Result<PathAndQuery, ProxyError> {
-    let carries_token = raw
-        .query()
-        .is_some_and(|query| query.split('&').any(is_access_token));
-    if rest.len() == raw.as_str().len() && !carries_token {
-        return Ok(raw.clone());
-    }
-    let (path, query) = rest
-        .split_once('?')
-        .map_or((rest, None), |(path, query)| (path, Some(query)));
-    let query = query.map(|query| {
-        query
-            .split('&')
-            .filter(|pair| !is_access_token(pair))
-            .collect::<Vec<_>>()
-            .join("&")
-    });
-    let path = if path.is_empty() { "/" } else { path };
-    let target = match query.filter(|query| !(query.is_empty() && carries_token)) {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    PathAndQuery::try_from(target)
-        .map_err(|_invalid| ProxyError::new(Code::MalformedRequest, "The path is not valid."))
-}
-
-fn is_access_token(pair: &str) -> bool {
-    // Decoded, because the tenant would read an escaped name all the same.
-    form_urlencoded::parse(pair.as_bytes())
-        .next()
-        .is_some_and(|(name, _value)| name.eq_ignore_ascii_case("access_token"))
-}
-
-/// Whether this is a call of the SOAP endpoint, as far as it can be told before anything is selected.
-pub(super) fn looks_like_soap(method: &Method, path: &str) -> bool {
-    let start = path.len().saturating_sub(SOAP_ENDPOINT.len());
-    let end = path.as_bytes().get(start..).unwrap_or_default();
-    *method == Method::POST && end.eq_ignore_ascii_case(SOAP_ENDPOINT.as_bytes())
-}
-
-/// Which API a path belongs to. What this version does not serve is refused by name.
-fn classify(method: &Method, path: &str) -> Result<Api, ProxyError> {
-    let lower = path.to_ascii_lowercase();
-    let not_served = |what: &str| {
-        Err(ProxyError::new(
-            Code::DestinationNotAllowed,
-            format!(
-                "{what} is not part of this version of the proxy, which serves REST and SOAP calls. Nothing was sent."
-            ),
-        ))
-    };
-    match lower.as_str() {
-        SOAP_ENDPOINT if *method == Method::POST => Ok(Api::Soap),
-        SOAP_ENDPOINT | "/etframework.wsdl" | "/etframeworkfault.xsd" => Ok(Api::Wsdl),
-        "/v2/token" | "/v2/authorize" | "/v2/userinfo" | "/v1/requesttoken" => {
-            not_served("The auth API")
-        }
-        other
-            if other.starts_with("/provisioning/v1/tenants/")
-                && other.ends_with("/requesttoken") =>
-        {
-            not_served("The auth API")
-        }
-        other if other.starts_with("/https:/") || other.starts_with("/http:/") => {
-            not_served("A URL inside the path")
-        }
-        _ => Ok(Api::Rest),
-    }
 }

@@ -1,18 +1,23 @@
 //! From settings to a proxy that can take requests: trust, endpoints, tenants, token cells. Calls nobody.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::asked::Api;
 use super::caller::Door;
 use super::envelope::Desk;
 use super::error::Code;
 use super::outbound::Patience;
 use super::replay::Budget;
-use super::route::{Api, Router, Tenant, UNNAMED_MAX};
-use super::{Settings, TenantSettings, Worker};
+use super::route::{Router, Tenant, UNNAMED_MAX};
+use super::{OtherHosts, Settings, TenantSettings, Worker};
+use crate::audit::Audit;
+use crate::facade::Face;
+use crate::identity::{Clients, Throttle};
 use crate::metrics::Metrics;
 use crate::token::{Endpoint, TokenStore, Unavailable};
 use crate::upstream::{DestinationError, Pool, Trust, TrustError, Upstream};
@@ -28,6 +33,9 @@ pub enum SetupError {
         /// What is wrong.
         source: TrustError,
     },
+    /// The system's random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
     /// The auth URL.
     #[error("tenant {tenant}: auth_url cannot be used: {source}")]
     AuthUrl {
@@ -42,14 +50,21 @@ pub enum SetupError {
 pub struct Proxy {
     pub(super) router: Router,
     pub(super) door: Door,
+    pub(super) clients: Clients,
+    pub(super) throttle: Throttle,
+    /// For each client, how many requests it may still begin; empty without a limit.
+    pub(super) turns: HashMap<String, Arc<Semaphore>>,
+    pub(super) intercept: bool,
+    pub(super) other_hosts: OtherHosts,
     pub(super) budget: Arc<Budget>,
     pub(super) desk: Desk,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) audit: Option<Arc<Audit>>,
     pub(super) patience: Patience,
     pub(super) replay_size_max: usize,
     pub(super) via: bool,
     pub(super) closing: watch::Sender<bool>,
-    upstream: Arc<Upstream>,
+    pub(super) upstream: Arc<Upstream>,
 }
 
 impl Proxy {
@@ -58,42 +73,12 @@ impl Proxy {
         settings: Settings,
         upstream: Arc<Upstream>,
         metrics: Arc<Metrics>,
+        audit: Option<Arc<Audit>>,
         mints: Handle,
     ) -> Result<Arc<Self>, SetupError> {
-        let named: usize = settings
-            .tenants
-            .iter()
-            .map(|tenant| tenant.accounts.len() + 1)
-            .sum();
-        let accounts_max = u64::try_from(named + UNNAMED_MAX).unwrap_or(u64::MAX);
-        let store = Arc::new(TokenStore::new(
-            mints,
-            Arc::clone(&metrics),
-            accounts_max,
-            settings.forced_mints_max,
-        ));
-        let mut system = None;
-        let unnamed = Arc::new(AtomicUsize::new(0));
-        let mut tenants = Vec::new();
-        for tenant in &settings.tenants {
-            let trust = trust(tenant, &mut system)?;
-            let endpoint = Endpoint::new(tenant.endpoint.clone(), Arc::clone(&upstream), trust)
-                .map_err(|source| SetupError::AuthUrl {
-                    tenant: tenant.name.clone(),
-                    source,
-                })?;
-            tenants.push(Arc::new(Tenant::new(
-                tenant,
-                Arc::new(endpoint),
-                Arc::clone(&store),
-                Arc::clone(&unnamed),
-            )));
-        }
-        let router = Router::new(
-            tenants,
-            settings.default_tenant.as_deref(),
-            settings.listeners,
-        );
+        let router = router(&settings, &upstream, &metrics, mints)?;
+        let clients = Clients::new(settings.clients).map_err(|_unspecified| SetupError::Random)?;
+        let turns = turns(&clients, settings.client_requests_max);
         let budget = Budget::new(settings.buffered_size_max, metrics.buffered_bytes.clone());
         let proxy = Self {
             router,
@@ -101,12 +86,18 @@ impl Proxy {
                 public_url: settings.public_url,
                 allowed_hosts: settings.allowed_hosts,
             },
+            clients,
+            throttle: Throttle::default(),
+            turns,
+            intercept: settings.intercept,
+            other_hosts: settings.other_hosts,
             desk: Desk {
                 budget: Arc::clone(&budget),
                 size_max: settings.envelope_size_max,
             },
             budget,
             metrics,
+            audit,
             patience: Patience {
                 response_head: settings.response_head_timeout,
                 body_stall: settings.body_stall_timeout,
@@ -176,7 +167,7 @@ impl Proxy {
             metrics
                 .token_request_duration_seconds
                 .with_label_values(&[name]);
-            for api in [Api::Rest, Api::Soap].map(Api::name) {
+            for api in [Api::Rest, Api::Soap, Api::Token(Face::Current)].map(Api::name) {
                 metrics
                     .request_duration_seconds
                     .with_label_values(&[name, api]);
@@ -216,6 +207,58 @@ impl Proxy {
             }
         }
     }
+}
+
+fn router(
+    settings: &Settings,
+    upstream: &Arc<Upstream>,
+    metrics: &Arc<Metrics>,
+    mints: Handle,
+) -> Result<Router, SetupError> {
+    let named = settings
+        .tenants
+        .iter()
+        .map(|tenant| tenant.accounts.len() + 1);
+    let accounts_max = named.sum::<usize>() + UNNAMED_MAX;
+    let store = Arc::new(TokenStore::new(
+        mints,
+        Arc::clone(metrics),
+        u64::try_from(accounts_max).unwrap_or(u64::MAX),
+        settings.forced_mints_max,
+    ));
+    let mut system = None;
+    let unnamed = Arc::new(AtomicUsize::new(0));
+    let mut tenants = Vec::new();
+    for tenant in &settings.tenants {
+        let trust = trust(tenant, &mut system)?;
+        let endpoint = Endpoint::new(tenant.endpoint.clone(), Arc::clone(upstream), trust)
+            .map_err(|source| SetupError::AuthUrl {
+                tenant: tenant.name.clone(),
+                source,
+            })?;
+        tenants.push(Arc::new(Tenant::new(
+            tenant,
+            Arc::new(endpoint),
+            Arc::clone(&store),
+            Arc::clone(&unnamed),
+        )));
+    }
+    Ok(Router::new(
+        tenants,
+        settings.default_tenant.as_deref(),
+        settings.listeners.clone(),
+    ))
+}
+
+/// How many requests each client may begin; nothing where there is no limit.
+fn turns(clients: &Clients, requests_max: usize) -> HashMap<String, Arc<Semaphore>> {
+    let limited = clients.all().filter(|_client| requests_max > 0);
+    limited
+        .map(|client| {
+            let turns = Arc::new(Semaphore::new(requests_max));
+            (client.name().to_owned(), turns)
+        })
+        .collect()
 }
 
 fn trust(tenant: &TenantSettings, system: &mut Option<Trust>) -> Result<Trust, SetupError> {

@@ -4,25 +4,30 @@
 //! answer. An early answer to a request that is still being sent is followed by reading on for a while, so that a reset does
 //! not overtake it.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use prometheus::IntGauge;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::TlsAcceptor;
 
 use super::Handler;
+use super::socket::{Rewound, Socket, Stream};
+use super::tls::{self, TlsFacts};
+use super::tunnel;
 use super::worker::Seat;
+use crate::authority::Authority;
 use crate::watch::{Activity, BusyGuard, Watched};
 
 const LINGER_QUIET: Duration = Duration::from_secs(2);
@@ -41,7 +46,45 @@ pub struct Connection {
     unread: AtomicBool,
     order: AtomicU8,
     waker: Mutex<Option<Waker>>,
+    tls: OnceLock<Box<TlsFacts>>,
+    intercepted: OnceLock<Box<Intercepted>>,
+    upgrade: Mutex<Option<Upgrade>>,
     _place: Place,
+}
+
+/// What a connection becomes once a CONNECT has been answered with 200.
+#[derive(Debug)]
+pub enum Upgrade {
+    /// TLS with a certificate of the local authority, and HTTP again.
+    Intercept(Intercepted),
+    /// Bytes both ways.
+    Tunnel {
+        /// The host's side.
+        host: TcpStream,
+        /// Both sides are closed when nothing moved for so long.
+        idle_timeout: Duration,
+    },
+}
+
+/// What the CONNECT said through which requests now come.
+#[derive(Clone)]
+pub struct Intercepted {
+    /// The host that it named, lower case, without port.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who asked for it, by the handler's word; `None` where nobody needs a name.
+    pub caller: Option<String>,
+    /// What else it showed, by the handler's word, that holds for every request inside.
+    pub shown: Vec<String>,
+    /// The name that the caller asked for in TLS, lower case; filled in when that has been seen.
+    pub server_name: Option<String>,
+}
+
+impl std::fmt::Debug for Intercepted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Intercepted({}:{})", self.host, self.port)
+    }
 }
 
 /// What an open connection takes up; given back when nothing remembers the connection any more.
@@ -70,6 +113,9 @@ impl Connection {
             unread: AtomicBool::new(false),
             order: AtomicU8::new(GO_ON),
             waker: Mutex::new(None),
+            tls: OnceLock::new(),
+            intercepted: OnceLock::new(),
+            upgrade: Mutex::new(None),
         })
     }
 
@@ -101,6 +147,34 @@ impl Connection {
         self.unread.store(true, Ordering::Relaxed);
     }
 
+    /// What the TLS handshake of an https listener told; `None` on a plain one.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.get().map(|facts| &**facts)
+    }
+
+    /// The CONNECT that these requests come through, if they do.
+    #[must_use]
+    pub fn intercepted(&self) -> Option<&Intercepted> {
+        self.intercepted.get().map(|intercepted| &**intercepted)
+    }
+
+    /// Turns the connection into something else once the answer under way, a 200 to a CONNECT, has been sent.
+    pub fn upgrade(&self, upgrade: Upgrade) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+    }
+
+    fn take_upgrade(&self) -> Option<Upgrade> {
+        self.upgrade
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    pub(super) fn is_finishing(&self) -> bool {
+        self.order.load(Ordering::Acquire) == FINISH
+    }
+
     pub(super) fn activity(&self) -> &Arc<Activity> {
         &self.activity
     }
@@ -119,51 +193,120 @@ impl Connection {
     }
 }
 
-/// A client's socket of either kind.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Stream {
-    pub(super) fn local_address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(stream) => stream.local_addr().ok(),
-            Self::Unix(_) => None,
-        }
-    }
-
-    fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
-            // A peer that is gone already needs no reset.
-            let _set = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-        }
-    }
+/// What connections of one worker have in common.
+pub(super) struct Common<H> {
+    pub(super) http: http1::Builder,
+    pub(super) handler: Arc<H>,
+    /// For https listeners.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// For what comes through CONNECT.
+    pub(super) authority: Option<Arc<Authority>>,
 }
 
 /// Serves one connection to its end.
 pub(super) async fn run<H: Handler>(
-    builder: &http1::Builder,
+    common: Arc<Common<H>>,
     stream: Stream,
-    handler: Arc<H>,
+    secure: bool,
     connection: Arc<Connection>,
 ) {
-    let service = Requests {
-        handler,
-        connection: Arc::clone(&connection),
+    let socket = Watched::new(stream, Arc::clone(&connection.activity));
+    if !secure {
+        return converse(&common, socket, &connection).await;
+    }
+    let Some(config) = common.tls.clone() else {
+        return;
     };
-    let socket = TokioIo::new(Watched::new(stream, Arc::clone(&connection.activity)));
-    let mut http = builder.serve_connection(socket, service);
+    // Boxed, so that plain connections do not hold room for it.
+    Box::pin(async {
+        match TlsAcceptor::from(config).accept(socket).await {
+            Ok(stream) => {
+                let facts = tls::facts(stream.get_ref().1);
+                // Nobody else sets it.
+                let _set = connection.tls.set(Box::new(facts));
+                connection.activity.settle();
+                converse(&common, stream, &connection).await;
+            }
+            Err(error) => tracing::debug!(cause = %error, "no TLS with a caller"),
+        }
+    })
+    .await;
+}
+
+/// HTTP, and what a CONNECT makes of it.
+async fn converse<H: Handler, S: Socket + 'static>(
+    common: &Common<H>,
+    stream: S,
+    connection: &Arc<Connection>,
+) {
+    let (stream, read_ahead, whole) = speak(common, stream, connection).await;
+    match connection.take_upgrade().filter(|_| whole) {
+        None => close(stream, connection).await,
+        Some(upgrade) => {
+            let stream: Box<dyn Socket> = Box::new(Rewound::new(stream, read_ahead));
+            Box::pin(upgraded(common, stream, connection, upgrade)).await;
+        }
+    }
+}
+
+async fn upgraded<H: Handler>(
+    common: &Common<H>,
+    stream: Box<dyn Socket>,
+    connection: &Arc<Connection>,
+    upgrade: Upgrade,
+) {
+    let mut intercepted = match upgrade {
+        Upgrade::Tunnel { host, idle_timeout } => {
+            return tunnel::relay(stream, host, idle_timeout, connection).await;
+        }
+        Upgrade::Intercept(intercepted) => intercepted,
+    };
+    let Some(authority) = &common.authority else {
+        return;
+    };
+    let config = match tls::intercept_config(authority, &intercepted.host) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(cause = %error, "a CONNECT cannot be served");
+            return;
+        }
+    };
+    match TlsAcceptor::from(config).accept(stream).await {
+        Ok(stream) => {
+            intercepted.server_name = tls::facts(stream.get_ref().1).server_name;
+            // Nobody else sets it: there is no CONNECT inside a CONNECT.
+            let _set = connection.intercepted.set(Box::new(intercepted));
+            connection.activity.settle();
+            let (stream, _read_ahead, _whole) = speak(common, stream, connection).await;
+            close(stream, connection).await;
+        }
+        Err(error) => {
+            tracing::debug!(cause = %error, host = intercepted.host, "no TLS inside a CONNECT; does the caller trust the local CA?");
+        }
+    }
+}
+
+/// Serves HTTP until the connection is done, or becomes something else. Tells what was read too far, and whether it ended
+/// well.
+async fn speak<H: Handler, S: Socket + 'static>(
+    common: &Common<H>,
+    stream: S,
+    connection: &Arc<Connection>,
+) -> (S, Bytes, bool) {
+    let service = Requests {
+        handler: Arc::clone(&common.handler),
+        connection: Arc::clone(connection),
+    };
+    let mut http = common.http.serve_connection(TokioIo::new(stream), service);
     let mut finishing = false;
     let ended = std::future::poll_fn(|context| {
-        if !finishing && connection.order.load(Ordering::Acquire) == FINISH {
+        if !finishing && connection.is_finishing() {
             finishing = true;
             Pin::new(&mut http).graceful_shutdown();
         }
         let polled = http.poll_without_shutdown(context);
         if polled.is_pending() && !finishing {
-            remember_waker(&connection, context);
+            remember_waker(connection, context);
         }
         polled
     })
@@ -171,8 +314,8 @@ pub(super) async fn run<H: Handler>(
     if let Err(error) = &ended {
         tracing::debug!(cause = %error, "client connection ended with an error");
     }
-    let stream = http.into_parts().io.into_inner().into_inner();
-    close(stream, &connection).await;
+    let parts = http.into_parts();
+    (parts.io.into_inner(), parts.read_buf, ended.is_ok())
 }
 
 fn remember_waker(connection: &Connection, context: &Context<'_>) {
@@ -188,7 +331,7 @@ fn remember_waker(connection: &Connection, context: &Context<'_>) {
     }
 }
 
-async fn close(mut stream: Stream, connection: &Connection) {
+async fn close<S: Socket>(mut stream: S, connection: &Connection) {
     if connection.cut.load(Ordering::Relaxed) {
         stream.reset_on_close();
         return;
@@ -221,60 +364,5 @@ impl<H: Handler> Service<http::Request<hyper::body::Incoming>> for Requests<H> {
         let handler = Arc::clone(&self.handler);
         let connection = Arc::clone(&self.connection);
         Box::pin(async move { Ok(handler.handle(request, connection).await) })
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-        }
     }
 }

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use prometheus::IntGauge;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::bind::Socketed;
-use super::connection::{Place, Stream};
-use super::{Bound, Connection, Handler, Settings, connection};
+use super::connection::{Common, Place};
+use super::socket::Stream;
+use super::{Bound, Connection, Handler, Settings, TlsError, connection, tls};
+use crate::authority::Authority;
 use crate::watch::{Patience, Watchlist};
 
 /// An accept that fails for want of something (file descriptors, memory) is tried again after this.
@@ -83,17 +86,40 @@ struct Shared<H> {
     seats: Vec<Arc<Seat>>,
     permits: Arc<Semaphore>,
     gauges: Vec<IntGauge>,
+    tls: Option<Arc<ServerConfig>>,
+    authority: Option<Arc<Authority>>,
     make_handler: Box<dyn Fn() -> Arc<H> + Send + Sync>,
 }
 
+/// Why serving cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Threads or sockets.
+    #[error(transparent)]
+    Process(#[from] io::Error),
+    /// The https listeners.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
 /// Starts serving. `make_handler` is called once on each worker's runtime; `gauges` has one gauge for each listener of the
-/// settings.
+/// settings; `authority` certifies what comes through CONNECT, and https listeners without a certificate of their own.
+///
+/// # Errors
+///
+/// TLS that cannot be offered, or no more threads.
 pub fn serve<H: Handler>(
     bound: &[Bound],
     settings: Settings,
+    authority: Option<Arc<Authority>>,
     gauges: Vec<IntGauge>,
     make_handler: impl Fn() -> Arc<H> + Send + Sync + 'static,
-) -> io::Result<Serving> {
+) -> Result<Serving, ServeError> {
+    let tls = if settings.tls_listeners.is_empty() {
+        None
+    } else {
+        Some(tls::listener_config(&settings.tls, authority.as_ref())?)
+    };
     let connections_max = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);
     let permits = Arc::new(Semaphore::new(settings.connections_max));
     let (stage, staged) = watch::channel(Stage::Serving);
@@ -114,6 +140,8 @@ pub fn serve<H: Handler>(
         seats,
         permits: Arc::clone(&permits),
         gauges,
+        tls,
+        authority,
         make_handler: Box::new(make_handler),
     });
     let mut threads = Vec::new();
@@ -192,7 +220,12 @@ impl<H: Handler> Worker<H> {
         listeners: Vec<(usize, Listening)>,
         mut queue: mpsc::UnboundedReceiver<Arrival>,
     ) {
-        let handler = (self.shared.make_handler)();
+        let common = Arc::new(Common {
+            http: http_builder(&self.shared.settings),
+            handler: (self.shared.make_handler)(),
+            tls: self.shared.tls.clone(),
+            authority: self.shared.authority.clone(),
+        });
         let watchlist = Arc::new(Watchlist::<Weak<Connection>>::default());
         let patience = self.shared.settings.patience();
         let sweeping = tokio::spawn(sweep(Arc::clone(&watchlist), patience));
@@ -208,7 +241,6 @@ impl<H: Handler> Worker<H> {
                 tokio::spawn(accepting).abort_handle()
             })
             .collect();
-        let builder = http_builder(&self.shared.settings);
         loop {
             tokio::select! {
                 biased;
@@ -222,7 +254,7 @@ impl<H: Handler> Worker<H> {
                     }
                     Stage::Over => break,
                 },
-                Some(arrival) = queue.recv() => self.start(&builder, &handler, &watchlist, arrival),
+                Some(arrival) = queue.recv() => self.start(&common, &watchlist, arrival),
             }
         }
         sweeping.abort();
@@ -231,8 +263,7 @@ impl<H: Handler> Worker<H> {
 
     fn start(
         &self,
-        builder: &http1::Builder,
-        handler: &Arc<H>,
+        common: &Arc<Common<H>>,
         watchlist: &Watchlist<Weak<Connection>>,
         arrival: Arrival,
     ) {
@@ -253,13 +284,13 @@ impl<H: Handler> Worker<H> {
             }
         };
         let connection = Connection::new(arrival.listener, stream.local_address(), place);
-        let (builder, handler, served) = (
-            builder.clone(),
-            Arc::clone(handler),
-            Arc::clone(&connection),
-        );
-        let task =
-            tokio::spawn(async move { connection::run(&builder, stream, handler, served).await });
+        let secure = self
+            .shared
+            .settings
+            .tls_listeners
+            .contains(&arrival.listener);
+        let (common, served) = (Arc::clone(common), Arc::clone(&connection));
+        let task = tokio::spawn(connection::run(common, stream, secure, served));
         let draining = *self.staged.borrow() != Stage::Serving;
         if draining {
             connection.finish();

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessToken, EndpointSettings, Mid, MintError};
+use super::{AccessToken, EndpointSettings, InstanceUrl, Instances, Mid, MintError};
 use crate::clock::Now;
 use crate::secret::{REDACTED, Secret};
 use crate::upstream::{Destination, DestinationError, Trust, Upstream};
@@ -141,7 +141,10 @@ impl Endpoint {
                 "its answer has an empty access_token".to_owned(),
             ));
         }
-        AccessToken::new(&secret, rest, soap, sent, lifetime).ok_or_else(|| {
+        let base_path = self.settings.auth_url.path().trim_end_matches('/');
+        let auth = InstanceUrl::of_endpoint(Arc::clone(&self.destination), base_path.to_owned());
+        let instances = Instances { rest, soap, auth };
+        AccessToken::new(&secret, instances, sent, lifetime).ok_or_else(|| {
             unavailable("its access_token has characters that no header can carry".to_owned())
         })
     }

@@ -103,6 +103,14 @@ pub struct InstanceUrl {
 }
 
 impl InstanceUrl {
+    /// The token endpoint's own host: it has the client secret, and gave the token. `base_path` is without a slash at its end.
+    pub(super) fn of_endpoint(destination: Arc<Destination>, base_path: String) -> Self {
+        Self {
+            destination,
+            base_path,
+        }
+    }
+
     /// Host, port and trust.
     #[must_use]
     pub fn destination(&self) -> &Arc<Destination> {

@@ -218,6 +218,12 @@ where
         + Unpin
         + 'static,
 {
+    /// The body of an answer over a connection that is nobody's afterwards.
+    #[must_use]
+    pub fn alone(body: Incoming) -> Self {
+        Self { body, home: None }
+    }
+
     fn come_home(&mut self) {
         let Some(Home {
             pool,

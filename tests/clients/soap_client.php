@@ -1,10 +1,13 @@
 <?php
-// PHP's own SoapClient, given nothing but the proxy's address; the token dies between two of its calls.
+// PHP's own SoapClient, given the proxy's address and, where the proxy has clients, name and secret; the token dies between two
+// of its calls.
 //
-// Usage: php soap_client.php PROXY CONTROL; prints one JSON object.
+// Usage: php soap_client.php PROXY CONTROL [NAME SECRET]; prints one JSON object.
 [, $proxy, $control] = $argv;
+$identity = isset($argv[3]) ? ['login' => $argv[3], 'password' => $argv[4]] : [];
 $partner = 'http://exacttarget.com/wsdl/partnerAPI';
-$client = new SoapClient($proxy . 'etframework.wsdl', ['cache_wsdl' => WSDL_CACHE_NONE, 'features' => SOAP_SINGLE_ELEMENT_ARRAYS]);
+$options = ['cache_wsdl' => WSDL_CACHE_NONE, 'features' => SOAP_SINGLE_ELEMENT_ARRAYS] + $identity;
+$client = new SoapClient($proxy . 'etframework.wsdl', $options);
 $subscriber = ['SubscriberKey' => 'from-php', 'EmailAddress' => 'from-php@example.com'];
 $created = $client->Create([
     'Options' => null,

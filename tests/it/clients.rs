@@ -1,78 +1,204 @@
-//! Real SDKs, as their registries give them, through a real proxy process to the sandbox. Skipped, with the reason, where a
-//! runtime or its registry is missing.
+//! Real clients, unmodified and as their registries give them, through a real proxy process to the sandbox. Each changes at
+//! most one setting or one variable of its environment. Skipped, with the reason, where a runtime or its registry is missing.
 
+mod environment;
+mod exec;
+mod sdks;
+mod soap;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Value, json};
-use sfmc_auth_proxy::sandbox::{Face, Tenant};
+use serde_json::Value;
+use sfmc_auth_proxy::sandbox::Tenant;
 use tempfile::TempDir;
 
 use crate::harness::tenant_settings;
-use crate::process::{Process, configuration, has_program};
+use crate::process::{Process, binary, configuration, has_program, undisturbed};
+
+/// A client of the proxy, whose accounts are EMEA, its default, and APAC.
+const NAME: &str = "newsletter";
+const SECRET: &str = "0f6tWm8vKqXc2RyB7uZsJ4nEaHd9LpG1";
+const USERNAME: &str = "API_User@example.com";
+/// A token that a client brings along from elsewhere.
+const OF_ELSEWHERE: &str = "of-long-ago";
 
 /// What is under test, with a page size that makes paging show.
 struct Field {
     tenant: Tenant,
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Field {
-    async fn new() -> Self {
+    async fn new(more: &str) -> Self {
         let mut settings = tenant_settings();
         settings.switches.soap_page_size = 10;
         let tenant = Tenant::start(settings).await.unwrap();
-        let folder = configuration(&tenant, "");
+        let folder = configuration(&tenant, more);
         let process = Process::start(folder.path(), &[], &[]).await;
         Self {
             tenant,
             process,
-            _folder: folder,
+            folder,
         }
     }
 
-    fn urls(&self) -> [String; 2] {
-        let control = self.tenant.control_url();
-        let control = control.trim_end_matches('/');
-        [
-            format!("http://{}/", self.process.address),
-            format!("{control}/"),
-        ]
+    /// Whoever can reach the proxy may call.
+    async fn of_anyone() -> Self {
+        Self::new("").await
     }
 
-    /// Calls that the tenant took or refused in a way that only a wrong proxy brings about.
+    /// Only a client of the proxy may call; all ways in are open.
+    async fn of_clients() -> Self {
+        let more = format!(
+            r#"apac = 510001236
+
+[clients.{NAME}]
+secret = "{SECRET}"
+usernames = ["{USERNAME}"]
+accounts = ["emea", "apac"]
+
+[intercept]
+ca_dir = "local ca"
+
+[[listener]]
+address = "127.0.0.1:0"
+https = true
+
+[[listener]]
+address = "127.0.0.1:0"
+answer_urls = "as_called"
+"#
+        );
+        Self::new(&more).await
+    }
+
+    fn proxy(&self) -> String {
+        format!("http://{}/", self.process.address)
+    }
+
+    fn control(&self) -> String {
+        let control = self.tenant.control_url();
+        format!("{}/", control.trim_end_matches('/'))
+    }
+
+    /// The addresses of `listen.http`, and of the listeners that speak TLS and that keep URLs as called.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let lines = self.process.lines();
+        lines
+            .iter()
+            .filter(|line| line["msg"] == "listening")
+            .map(|line| line["address"].as_str().unwrap().parse().unwrap())
+            .collect()
+    }
+
+    fn subdomain(&self) -> &str {
+        &self.tenant.settings().subdomain
+    }
+
+    /// The URL that stands in the code of a client that knows nothing of a proxy.
+    fn url(&self, api: &str, path: &str) -> String {
+        format!(
+            "https://{}.{api}.marketingcloudapis.com{path}",
+            self.subdomain()
+        )
+    }
+
+    /// The certificate of the proxy's local CA.
+    fn authority(&self) -> PathBuf {
+        self.folder.path().join("local ca/ca.pem")
+    }
+
+    /// `sfmc-auth-proxy exec … --`, to be followed by the command.
+    fn exec(&self, arguments: &[&str]) -> Command {
+        let mut command = binary();
+        command.arg("exec").args(arguments).arg("--");
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// The tenant took or refused nothing in a way that only a wrong proxy brings about, and saw nothing of what clients show
+    /// to the proxy.
     fn check_journal(&self) {
         let journal = self.tenant.journal();
-        for entry in journal.iter().filter(|entry| entry.face == Face::Soap) {
+        assert!(!journal.is_empty());
+        for entry in journal {
             assert!(entry.faults.is_empty(), "{:?}", entry.faults);
+            let whole = format!("{entry:?}");
+            for kept in [SECRET, "sfmc-auth-proxy.", OF_ELSEWHERE, USERNAME] {
+                assert!(!whole.contains(kept), "{kept}: {whole}");
+            }
         }
     }
 }
 
-/// Kept between runs: what a registry gave once needs no second download.
-fn kept(name: &str) -> PathBuf {
+/// One installation at a time, and one for all tests.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
+/// A folder that is kept between runs, as what a registry gave once needs no second download. `None`, with the reason, if a
+/// step fails.
+fn kept(name: &str, install: impl FnOnce(&Path) -> Vec<Command>) -> Option<PathBuf> {
+    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// Runs an installation; `false`, with the reason, if the registry does not answer.
-fn installed(command: &mut Command) -> bool {
-    let output = command.output().unwrap();
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        eprintln!("skipped: {command:?} failed, is its registry away? {said}");
+    let steps = install(&folder);
+    let ready = folder.join("ready");
+    let all = format!("{steps:?}");
+    if std::fs::read_to_string(&ready).is_ok_and(|done| done == all) {
+        return Some(folder);
     }
-    output.status.success()
+    for mut step in steps {
+        let output = step.output().unwrap();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            eprintln!("skipped: {step:?} failed, is its registry away? {said}");
+            return None;
+        }
+    }
+    std::fs::write(ready, all).unwrap();
+    Some(folder)
 }
 
-fn told(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{errors}");
-    let last = said.lines().last().unwrap_or_default();
-    serde_json::from_str(last).unwrap_or_else(|_error| panic!("{said}\n{errors}"))
+/// A Python with every package that a test here needs.
+fn python() -> Option<PathBuf> {
+    if !has_program("python3") {
+        return None;
+    }
+    let folder = kept("python", |folder| {
+        let mut new = Command::new("python3");
+        new.args(["-m", "venv"]).arg(folder);
+        let pip = |packages: &[&str]| {
+            let mut pip = Command::new(folder.join("bin/python"));
+            pip.args(["-m", "pip", "install", "--quiet"]).args(packages);
+            pip
+        };
+        vec![
+            new,
+            // It names a SOAP library that cannot be installed any more; its maintained successor takes its place.
+            pip(&["--no-deps", "Salesforce-FuelSDK==1.3.0"]),
+            pip(&["suds==1.2.0", "PyJWT", "zeep==4.3.3", "requests", "httpx"]),
+            pip(&["pysfmc==0.1.4"]),
+        ]
+    });
+    folder.map(|folder| folder.join("bin/python"))
+}
+
+/// A folder with these npm packages, and this driver in it: Node looks for packages from where the script is.
+fn node(name: &str, packages: &[&str], driver_name: &str) -> Option<PathBuf> {
+    if !has_program("node") || !has_program("npm") {
+        return None;
+    }
+    let folder = kept(name, |folder| {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"]);
+        npm.arg(folder).args(packages);
+        vec![npm]
+    })?;
+    std::fs::copy(driver(driver_name), folder.join(driver_name)).unwrap();
+    Some(folder)
 }
 
 fn driver(name: &str) -> PathBuf {
@@ -86,148 +212,12 @@ async fn run(mut command: Command) -> Output {
     running.await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sfmc_sdk_works_through_expiries() {
-    if !has_program("node") || !has_program("npm") {
-        return;
-    }
-    let folder = kept("sfmc-sdk");
-    let installs = folder.join("node_modules/sfmc-sdk/package.json").exists()
-        || installed(
-            Command::new("npm")
-                .args(["install", "--no-audit", "--no-fund", "--prefix"])
-                .arg(&folder)
-                .arg("sfmc-sdk@2.1.2"),
-        );
-    if !installs {
-        return;
-    }
-    // Node looks for packages from where the script is.
-    std::fs::copy(driver("sfmc-sdk.mjs"), folder.join("driver.mjs")).unwrap();
-    let field = Field::new().await;
-    let mut command = Command::new("node");
-    command.arg(folder.join("driver.mjs")).args(field.urls());
-    let told = told(&run(command).await);
-    assert_eq!(
-        told,
-        json!({
-            "created": "OK",
-            "found": ["from-sfmc-sdk@example.com"],
-            "pages": [10, 10, 5],
-            "last": "OK",
-            "refused": told["refused"],
-        })
-    );
-    let refused = told["refused"].as_str().unwrap();
-    assert!(refused.contains("NoSuchObject"), "{told}");
-    assert!(field.tenant.mints() >= 4, "each revocation was cured");
-    field.check_journal();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fuel_sdk_works_from_the_proxys_wsdl_and_through_an_expiry() {
-    if !has_program("python3") {
-        return;
-    }
-    let folder = kept("fuelsdk");
-    let python = folder.join("bin/python");
-    let ready = folder.join("ready");
-    // The SDK names a SOAP library that cannot be installed any more; its maintained successor takes its place.
-    let installs = ready.exists()
-        || (installed(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            && installed(Command::new(&python).args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "Salesforce-FuelSDK==1.3.0",
-            ]))
-            && installed(Command::new(&python).args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "suds==1.2.0",
-                "requests",
-                "PyJWT",
-            ])));
-    if !installs {
-        return;
-    }
-    std::fs::write(ready, "").unwrap();
-    let field = Field::new().await;
-    let scratch = TempDir::new().unwrap();
-    let mut command = Command::new(python);
-    command
-        .arg(driver("fuel_sdk.py"))
-        .args(field.urls())
-        .arg(scratch.path())
-        // suds keeps parsed documents in the temporary folder.
-        .env("TMPDIR", scratch.path());
-    let told = told(&run(command).await);
-    for oauth2 in ["True", "False"] {
-        let found = format!("from-fuelsdk-{oauth2}@example.com");
-        assert_eq!(
-            told[oauth2],
-            json!({ "created": [200, "OK"], "found": [200, "OK", [found]] }),
-            "{oauth2}"
-        );
-    }
-    assert!(field.tenant.mints() >= 3, "each revocation was cured");
-    field.check_journal();
-}
-
-/// What every SOAP toolkit tells in its own way: created, and found after the token was revoked.
-fn check_round_trip(field: &Field, told: &Value, email: &str) {
-    assert_eq!(*told, json!({ "created": "OK", "found": ["OK", [email]] }));
-    assert!(field.tenant.mints() >= 2, "the revocation was cured");
-    field.check_journal();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zeep_works_from_the_proxy_alone() {
-    if !has_program("python3") {
-        return;
-    }
-    let folder = kept("zeep");
-    let python = folder.join("bin/python");
-    let ready = folder.join("ready");
-    let installs = ready.exists()
-        || (installed(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            && installed(Command::new(&python).args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "zeep==4.3.3",
-            ])));
-    if !installs {
-        return;
-    }
-    std::fs::write(ready, "").unwrap();
-    let field = Field::new().await;
-    let mut command = Command::new(python);
-    command.arg(driver("zeep_client.py")).args(field.urls());
-    check_round_trip(&field, &told(&run(command).await), "from-zeep@example.com");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn phps_soap_client_works_from_the_proxy_alone() {
-    if !has_program("php") {
-        return;
-    }
-    let extension = "exit(extension_loaded('soap') ? 0 : 1);";
-    let status = Command::new("php")
-        .args(["-r", extension])
-        .status()
-        .unwrap();
-    if !status.success() {
-        eprintln!("skipped: this php has no extension soap");
-        return;
-    }
-    let field = Field::new().await;
-    let mut command = Command::new("php");
-    command.arg(driver("soap_client.php")).args(field.urls());
-    check_round_trip(&field, &told(&run(command).await), "from-php@example.com");
+/// What a driver tells in its last line.
+async fn told(command: Command) -> Value {
+    let output = run(command).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{errors}");
+    let last = said.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|_error| panic!("{said}\n{errors}"))
 }

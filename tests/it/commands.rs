@@ -36,9 +36,7 @@ fn usage_and_configuration_errors_exit_with_2() {
             "{arguments:?}: stdout is for results"
         );
     }
-    for later in [
-        "doctor", "login", "exec", "ca", "snippet", "suggest", "scopes",
-    ] {
+    for later in ["doctor", "login", "snippet", "suggest", "scopes"] {
         let output = run(&[later], &[], folder.path());
         assert_eq!(output.status.code(), Some(2), "{later}");
         assert!(

@@ -12,11 +12,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use sfmc_auth_proxy::app::{self, Running};
-use sfmc_auth_proxy::config::Resolved;
+use sfmc_auth_proxy::config::{AuthorityPlace, Resolved};
+use sfmc_auth_proxy::policy::Mode;
+use sfmc_auth_proxy::proxy::OtherHosts;
 use sfmc_auth_proxy::secret::Secret;
 use sfmc_auth_proxy::server::Address;
 use sfmc_auth_proxy::token::{EndpointSettings, InstanceLock, TrustedHost};
@@ -66,6 +68,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         accounts: BTreeMap::from([("emea".to_owned(), EMEA), ("apac".to_owned(), APAC)]),
         default_account: Some(PARENT),
         allow_any_account: false,
+        mode: Mode::Full,
         extra_roots: Arc::new(vec![
             CertificateDer::from_pem_slice(tenant.ca_pem().as_bytes()).unwrap(),
         ]),
@@ -74,6 +77,8 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
     Resolved {
         server: server::Settings {
             listeners: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],
+            tls_listeners: Vec::new(),
+            tls: server::TlsSettings::default(),
             workers: 2,
             connections_max: 4096,
             headers_max: 256,
@@ -86,6 +91,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             drain_timeout: 10 * second,
         },
         optional_listeners: Vec::new(),
+        authority: AuthorityPlace::Nowhere,
         admin: admin::Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
         },
@@ -101,6 +107,10 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             envelope_size_max: 16 << 20,
             buffered_size_max: 256 << 20,
             forced_mints_max: 20,
+            clients: Vec::new(),
+            client_requests_max: 0,
+            intercept: false,
+            other_hosts: OtherHosts::Deny,
             via: false,
         },
         upstream: upstream::Settings {
@@ -113,6 +123,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             preserve_header_case: false,
             body_stall_timeout: 120 * second,
         },
+        audit: None,
         telemetry: telemetry::Settings {
             format: None,
             level: tracing::Level::INFO,
@@ -227,6 +238,21 @@ impl Client {
         Self {
             sender,
             host: address.to_string(),
+        }
+    }
+
+    /// The same over any stream; `host` fills in `Host`.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        host: &str,
+    ) -> Self {
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        Self {
+            sender,
+            host: host.to_owned(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The real binary as a child process: started with a configuration file, watched through its log, stopped by signal.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,16 +16,21 @@ use crate::harness::PATIENCE;
 
 /// The binary under test.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sfmc-auth-proxy"));
-    // What the machine happens to have set must not reach a test.
+    let mut command = undisturbed(env!("CARGO_BIN_EXE_sfmc-auth-proxy"));
+    command
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+/// Any program. What the machine happens to have set must not reach a test.
+pub fn undisturbed(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _value) in std::env::vars() {
         if name.starts_with("SFMC_") || name.to_ascii_lowercase().ends_with("_proxy") {
             command.env_remove(name);
         }
     }
-    command
-        .env("HOME", "/nonexistent")
-        .env_remove("XDG_CONFIG_HOME");
     command
 }
 
@@ -204,12 +210,17 @@ impl Drop for Process {
 
 /// Whether a program is there; where the run demands tools, its absence is a failure, else it is said aloud.
 pub fn has_program(name: &str) -> bool {
-    let there = Command::new(name)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok();
+    has(name, Command::new(name).arg("--version"), |_status| true)
+}
+
+/// The same of a part of a program, which this command looks for.
+pub fn has_part(name: &str, look: &mut Command) -> bool {
+    has(name, look, |status| status.success())
+}
+
+fn has(name: &str, look: &mut Command, says_so: impl Fn(ExitStatus) -> bool) -> bool {
+    let looked = look.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = looked.is_ok_and(says_so);
     if !there {
         assert!(
             std::env::var_os("SFMC_TEST_REQUIRE_TOOLS").is_none(),

@@ -435,6 +435,7 @@ async fn tokens_show_in_the_metrics() {
             resolved.proxy.listeners.push(ListenerSelection {
                 tenant: Some("acme".to_owned()),
                 account: Some(EMEA),
+                ..ListenerSelection::default()
             });
             let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
             resolved.server.listeners.push(address);

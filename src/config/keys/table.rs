@@ -7,6 +7,7 @@ const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 const POSITIVE: Kind = Kind::Duration { zero: false };
 const FROM_ZERO: Kind = Kind::Duration { zero: true };
+const MODE: Kind = Kind::Choice(&["full", "no_send", "read_only"]);
 
 const fn key(pattern: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key {
@@ -51,14 +52,18 @@ impl Key {
 pub(in crate::config) const SECTIONS: &[(&str, &str)] = &[
     ("", "At the top, before any table."),
     ("listen", "Where callers reach the proxy."),
+    ("listen.tls", "What listeners that speak TLS show, and whom they know by certificate."),
     ("listener.[]", "A listener that already selects: one port, one business unit. May stand several times."),
     ("admin", "Health and metrics."),
     ("tenants.*", "One installed package at one Marketing Cloud tenant. The table's name is the tenant's: `a-z 0-9 -`."),
     ("tenants.*.accounts", "Names for accounts (business units). Only these and `account_id` can be selected."),
+    ("clients.*", "An application that may call. With any, every caller has to say which one it is; without, anyone who can reach a listener may call. The table's name is the client's: `a-z 0-9 - .`, the common name or a DNS name of its certificate where it has one."),
+    ("intercept", "Where this table is, even empty, the proxy answers CONNECT and serves https for Salesforce's hosts with certificates of a local CA."),
     ("upstream", "How calls go out."),
     ("timeouts", "How long things may take."),
     ("limits", "How much there may be."),
     ("log", "What is logged, to stderr."),
+    ("audit", "A record of who called what, beside the log."),
     ("shutdown", "What happens on SIGTERM."),
 ];
 
@@ -68,21 +73,24 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("default_tenant", Kind::Text, "The tenant of calls that select none. With one tenant it is that one; with several and none named, calls have to select."),
 
     key("listen.http", Kind::Addresses, "Addresses to listen on: `ip:port`, `localhost:port` or `unix:/path`. Port 0 takes a free one. The default's `[::1]` is left out where there is no IPv6.").default("127.0.0.1:7362,[::1]:7362"),
-    key("listen.https", Kind::Addresses, "TLS listeners.").only(""),
+    key("listen.https", Kind::Addresses, "Addresses that speak TLS, written as in `http`. They need `cert_file` in `[listen.tls]`, or `[intercept]`.").default(""),
     key("listen.public_url", Kind::Url, "Scheme and host under which callers know the proxy, for the URLs in its answers. Without it each call's Host is taken."),
     key("listen.allowed_hosts", Kind::Texts, "Host names that are accepted beyond loopback names and the addresses listened on, without port.").default(""),
+    key("listen.answer_urls", Kind::Choice(&["proxy", "as_called"]), "What URLs of the tenant's hosts become in answers, on `http` and `https`: the proxy, or (`as_called`) nothing else for callers that asked the vendor's hosts through the proxy, since their next call comes the same way.").default("proxy"),
     key("listen.preserve_header_case", Kind::Flag, "Keep header names as they came, both ways, instead of writing Title-Case.").default("false"),
-    key("listen.insecure_allow_unauthenticated", Kind::Flag, "Allow listeners beyond loopback although anyone who can reach them acts as the tenant.").default("false"),
-    later("listen.tls", Kind::Table),
-    later("listen.tls.cert_file", Kind::Path),
-    later("listen.tls.key_file", Kind::Path),
-    later("listen.tls.client_ca_file", Kind::Path),
+    key("listen.insecure_allow_unauthenticated", Kind::Flag, "Allow listeners beyond loopback although anyone who can reach them acts as the tenant, or as the client that the listener names.").default("false"),
+
+    key("listen.tls.cert_file", Kind::Path, "The certificate that listeners show, as PEM, and after it those that lead to its CA. With `[intercept]`, Salesforce's hosts still get certificates of the local CA."),
+    key("listen.tls.key_file", Kind::Path, "The key of that certificate, as PEM, not encrypted."),
+    key("listen.tls.client_ca_file", Kind::Path, "CAs whose certificates name clients, as PEM: the client is the one called like the certificate's common name or one of its DNS names. Without any `[clients.NAME]`, every caller of a TLS listener needs such a certificate."),
 
     key("listener.[].address", Kind::Address, "Where to listen, as in `listen.http`. Required."),
-    key("listener.[].tenant", Kind::Text, "The tenant of calls that come in here; without it, the default tenant."),
+    key("listener.[].https", Kind::Flag, "Speak TLS here, as on `listen.https`.").default("false"),
+    key("listener.[].tenant", Kind::Text, "The tenant of calls that come in here; without it, the default tenant of the client that is named here, else `default_tenant`."),
     key("listener.[].account", Kind::Account, "The account of calls that come in here: a name or a member id of that tenant."),
-    key("listener.[].answer_urls", Kind::Choice(&["proxy", "as_called"]), "What URLs in answers name: the proxy.").only("proxy"),
-    later("listener.[].client", Kind::Text),
+    key("listener.[].client", Kind::Text, "The client that whoever can reach this listener is, without any secret."),
+    key("listener.[].mode", MODE, "What calls that come in here may do at most.").default("full"),
+    key("listener.[].answer_urls", Kind::Choice(&["proxy", "as_called"]), "What URLs of the tenant's hosts become in answers, as in `listen.answer_urls`.").default("proxy"),
 
     key("admin.listen", Kind::Address, "Where health and metrics are served: `ip:port` or `localhost:port`.").default("127.0.0.1:7363"),
     key("admin.quit", Kind::Flag, "Stopping over HTTP.").only("false"),
@@ -100,21 +108,26 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("tenants.*.account_id", Kind::Mid, "Member id (MID) of the default account. Without it, tokens are for the package's own account; with named accounts, calls have to select."),
     key("tenants.*.allow_any_account", Kind::Flag, "Let callers select member ids that have no name here.").default("false"),
     key("tenants.*.scope", Kind::Words, "Scopes to ask for. Leave it out for all that the package grants."),
-    key("tenants.*.mode", Kind::Choice(&["full", "no_send", "read_only"]), "What calls may do.").only("full"),
+    key("tenants.*.mode", MODE, "What calls may do at most: everything, nothing that sends, nothing that writes. The strictest of tenant, client and listener holds; docs/policy.md has the table.").default("full"),
     key("tenants.*.refresh_before", FROM_ZERO, "Renew a token this long before it expires, in the background; at most the last quarter of its life.").default("120s"),
     key("tenants.*.auth_url", Kind::Url, "Where tokens come from, only to override what the subdomain implies. Plain http for loopback alone."),
     key("tenants.*.trusted_hosts", Kind::Texts, "Hosts, or host:port, that are accepted as instances beyond the subdomain's own.").default(""),
     key("tenants.*.ca_file", Kind::Path, "Further roots of trust for this tenant, as PEM."),
     key("tenants.*.accounts.*", Kind::Mid, "A name (`a-z 0-9 -`, not digits alone) and its member id."),
 
-    later("clients", Kind::Table),
-    later("clients.*.secret_file", Kind::Path),
-    later("intercept", Kind::Table),
-    later("intercept.ca_dir", Kind::Path),
-    later("intercept.other_hosts", Kind::Text),
+    key("clients.*.secret", Kind::Secret, "What the client shows beside its name. This or `secret_file` is required, unless the client is known by certificate or a `[[listener]]` names it."),
+    key("clients.*.secret_file", Kind::Paths, "A file that holds the secret; one line end at its end is dropped. Of several files each is right, as during a rotation; access tokens that are handed to the client are made with the first."),
+    key("clients.*.usernames", Kind::Texts, "Further user names that mean this client, with its secret as password, in wsse and Basic."),
+    key("clients.*.tenants", Kind::Texts, "The tenants that it may use; the first is its default. Without it: `default_tenant`."),
+    key("clients.*.accounts", Kind::Accounts, "The accounts that it may use, by name or member id; the first of each tenant is its default there. Without it: the default account of each of its tenants."),
+    key("clients.*.mode", MODE, "What its calls may do at most.").default("full"),
+    key("clients.*.allow", Kind::Texts, "The only calls that it may make, as `GET /asset/v1/**` or `SOAP Retrieve`; docs/policy.md says how they are written. Without it: all."),
 
-    key("upstream.resolve_with", Kind::Text, "Who resolves host names: the system.").only("system"),
-    key("upstream.proxy", Kind::Text, "A proxy on the way out: none. HTTPS_PROXY is not used.").only("none"),
+    key("intercept.ca_dir", Kind::Path, "Where the local CA is, `ca.pem` and `ca.key`; made at the first start. In `$XDG_DATA_HOME` where that is an absolute path.").default("~/.local/share/sfmc-auth-proxy/ca"),
+    key("intercept.other_hosts", Kind::Choice(&["deny", "tunnel"]), "What a forward-proxy request for a host that is no tenant's gets: a refusal, or a way there, if that host is on the public network.").default("deny"),
+
+    key("upstream.resolve_with", Kind::Servers, "Who resolves host names: `system`, or name servers as `ip` or `ip:port` (53), which are asked past any hosts file.").default("system"),
+    key("upstream.proxy", Kind::Proxy, "The proxy on the way out: `env` is what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say, `none` is none, else an `http://` URL. Loopback is always reached directly.").default("env"),
     key("upstream.via", Kind::Flag, "Add a Via header to calls.").default("false"),
 
     key("timeouts.request_head", POSITIVE, "From the first byte of a request's head to its last.").default("30s"),
@@ -131,7 +144,7 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("limits.max_replay_size", size(0, GIB), "Largest body that is kept for a replay; larger ones stream, but cannot be replayed.").default("4MiB"),
     key("limits.max_envelope_size", size(KIB, GIB), "Largest SOAP request, unpacked; larger ones are refused.").default("16MiB"),
     key("limits.max_buffered_size", size(0, 1024 * GIB), "All bodies kept for replays, and all SOAP requests, together; at most a quarter of the process's memory limit.").default("256MiB"),
-    key("limits.max_client_requests", count(0, 1_000_000), "Requests in flight per client; 0 is no limit.").only("0"),
+    key("limits.max_client_requests", count(0, 1_000_000), "Requests in flight per client; 0 is no limit.").default("0"),
     key("limits.max_forced_mints", count(0, 1000), "Token requests that refusals may cause, per account; one comes back each minute.").default("20"),
 
     later("state", Kind::Table),
@@ -140,12 +153,11 @@ pub(in crate::config) const KEYS: &[Key] = &[
     later("state.key_file", Kind::Path),
     later("state.redis_url", Kind::Secret),
 
-    key("log.format", Kind::Choice(&["json", "text"]), "Shape of log lines: json or text. Without it: text on a terminal, else json."),
+    key("log.format", Kind::Choice(&["json", "text"]), "Shape of log lines. Without it: text on a terminal, else json."),
     key("log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "Least severe level that is logged.").default("info"),
 
-    later("audit", Kind::Table),
-    later("audit.file", Kind::Path),
-    later("audit.on_error", Kind::Text),
+    key("audit.file", Kind::Path, "Every call and every refusal is recorded here, as one JSON object a line: what the log's line has, and the object types of SOAP and an id of our own. Opened anew on SIGHUP, and when it has been moved away."),
+    key("audit.on_error", Kind::Choice(&["continue", "refuse"]), "What becomes of calls while the file cannot be written: `continue` holds back as many lines as there is room for, and then loses some; `refuse` makes no call that is not recorded.").default("continue"),
 
     key("shutdown.drain_delay", FROM_ZERO, "After the signal to stop: keep serving, but unready, for this long.").default("0s"),
     key("shutdown.drain_timeout", FROM_ZERO, "Then wait this long at most for calls in flight.").default("30s"),

@@ -6,6 +6,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::Review;
 use crate::config::Depth;
+use crate::config::fault::Origin;
 use crate::config::key_path::KeyPath;
 use crate::config::source;
 use crate::config::value::{Hidden, Value};
@@ -17,13 +18,12 @@ const CERTIFICATES_SIZE_MAX: u64 = 4 * 1024 * 1024;
 /// The secret of a table, given as `leaf` or as `leaf_file`. `None` if a fault was found, or nothing was to be read.
 pub(super) fn secret(review: &mut Review<'_>, table: &KeyPath, leaf: &str) -> Option<Secret> {
     let (inline, file) = (table.child(leaf), table.child(&format!("{leaf}_file")));
-    if review.values.is_given(&inline) && review.values.is_given(&file) {
-        let what = format!("{leaf} and {leaf}_file are both given");
-        review.fault(&inline, what, "keep one of them");
+    if !are_apart(review, &inline, &file) {
         return None;
     }
-    if let Some(Value::Secret(secret)) = review.value(&inline) {
-        return Some(checked(review, &inline, secret.clone()));
+    if let Some(Value::Secret(hidden)) = review.value(&inline) {
+        let origin = review.origin(&inline)?;
+        return Some(checked(review, &inline, &origin, hidden.clone()).secret);
     }
     let Some(text) = review.text(&file) else {
         if !review.values.is_given(&file) {
@@ -33,44 +33,90 @@ pub(super) fn secret(review: &mut Review<'_>, table: &KeyPath, leaf: &str) -> Op
         }
         return None;
     };
+    let origin = review.origin(&file)?;
+    let hidden = read_secret(review, &file, &origin, text)?;
+    Some(checked(review, &file, &origin, hidden).secret)
+}
+
+/// The secrets of a table, given as one `leaf` or as one or several `leaf_file`s, each with its place; none where neither is
+/// given. `None` if a fault was found, or nothing was to be read.
+pub(super) fn secrets(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+    leaf: &str,
+) -> Option<Vec<(Hidden, KeyPath, Origin)>> {
+    let (inline, file) = (table.child(leaf), table.child(&format!("{leaf}_file")));
+    let is_useless = |path| review.values.is_spoiled(path);
+    let useless = is_useless(&inline) || is_useless(&file);
+    if !are_apart(review, &inline, &file) || useless {
+        return None;
+    }
+    if let Some(Value::Secret(hidden)) = review.value(&inline) {
+        let origin = review.origin(&inline)?;
+        let hidden = checked(review, &inline, &origin, hidden.clone());
+        return Some(vec![(hidden, inline, origin)]);
+    }
+    let items = review.list(&file);
+    if items.is_empty() && review.values.is_given(&file) {
+        review.fault(&file, "is empty", "name a file that holds the secret");
+        return None;
+    }
+    let read: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let hidden = read_secret(review, &file, &item.origin, &item.text)?;
+            let hidden = checked(review, &file, &item.origin, hidden);
+            Some((hidden, file.clone(), item.origin.clone()))
+        })
+        .collect();
+    read.into_iter().collect()
+}
+
+fn are_apart(review: &mut Review<'_>, inline: &KeyPath, file: &KeyPath) -> bool {
+    let both = review.values.is_given(inline) && review.values.is_given(file);
+    if both {
+        let what = format!("{} and {} are both given", inline.leaf(), file.leaf());
+        review.fault(inline, what, "keep one of them");
+    }
+    !both
+}
+
+/// Nothing is read where the syntax alone is asked for.
+fn read_secret(
+    review: &mut Review<'_>,
+    path: &KeyPath,
+    origin: &Origin,
+    text: &str,
+) -> Option<Hidden> {
     if review.depth == Depth::Syntax {
         return None;
     }
-    let secret = read_secret(review, &file, text)?;
-    Some(checked(review, &file, secret))
-}
-
-fn read_secret(review: &mut Review<'_>, path: &KeyPath, text: &str) -> Option<Hidden> {
-    let origin = review.origin(path)?;
-    let file = review.sources.path(text, &origin);
+    let file = review.sources.path(text, origin);
     let read = source::read_file(&file, SECRET_SIZE_MAX)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_invalid| "is not UTF-8".to_owned()));
-    let text = match read {
-        Ok(text) => text,
-        Err(why) => {
-            let what = format!("the file {} {why}", file.display());
-            review.fault(path, what, "name a file that holds the secret");
-            return None;
+    let (what, instead) = match read {
+        Err(why) => (why, "name a file that holds the secret"),
+        Ok(text) => {
+            let line = text.strip_suffix('\n').unwrap_or(&text);
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            if !line.is_empty() {
+                return Some(Hidden::new(line.to_owned()));
+            }
+            ("is empty".to_owned(), "put the secret into it")
         }
     };
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
-        let what = format!("the file {} is empty", file.display());
-        review.fault(path, what, "put the secret into it");
-        return None;
-    }
-    Some(Hidden::new(line.to_owned()))
+    let what = format!("the file {} {what}", file.display());
+    review.faults.add(Some(origin.clone()), path, what, instead);
+    None
 }
 
 /// Odd, but not for us to judge: who knows what the vendor takes.
-fn checked(review: &mut Review<'_>, path: &KeyPath, hidden: Hidden) -> Secret {
+fn checked(review: &mut Review<'_>, path: &KeyPath, origin: &Origin, hidden: Hidden) -> Hidden {
     if hidden.is_odd {
-        let origin = review.origin(path);
         let words = "begins or ends with white space, or holds control characters; is that meant?";
-        review.warn(origin.as_ref(), path, words);
+        review.warn(Some(origin), path, words);
     }
-    hidden.secret
+    hidden
 }
 
 /// The certificates of a CA file; none where no file is named. `None` if a fault was found, or nothing was to be read.
@@ -78,32 +124,55 @@ pub(super) fn certificates(
     review: &mut Review<'_>,
     path: &KeyPath,
 ) -> Option<Vec<CertificateDer<'static>>> {
-    let Some(text) = review.text(path) else {
-        return (!review.values.is_given(path)).then(Vec::new);
+    if !review.values.is_given(path) {
+        return Some(Vec::new());
+    }
+    let read = |pem: &[u8]| {
+        let certificates = chain(pem)?;
+        usable(&certificates)?;
+        Ok(certificates)
     };
+    let instead = "name a PEM file with -----BEGIN CERTIFICATE----- in it";
+    pem(review, path, read, instead)
+}
+
+/// What is made of a PEM file. `None` if a fault was found, or nothing was to be read.
+pub(super) fn pem<T>(
+    review: &mut Review<'_>,
+    path: &KeyPath,
+    read: impl FnOnce(&[u8]) -> Result<T, String>,
+    instead: &str,
+) -> Option<T> {
+    let text = review.text(path)?;
     if review.depth == Depth::Syntax {
         return None;
     }
     let origin = review.origin(path)?;
     let file = review.sources.path(text, &origin);
-    match source::read_file(&file, CERTIFICATES_SIZE_MAX).and_then(|pem| roots(&pem)) {
-        Ok(certificates) => Some(certificates),
+    let bytes = source::read_file(&file, CERTIFICATES_SIZE_MAX);
+    match bytes.and_then(|bytes| read(&bytes)) {
+        Ok(found) => Some(found),
         Err(why) => {
             let what = format!("the file {} {why}", file.display());
-            let instead = "name a PEM file with -----BEGIN CERTIFICATE----- in it";
             review.fault(path, what, instead);
             None
         }
     }
 }
 
-fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+/// All certificates of a PEM text, at least one.
+pub(super) fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| format!("is no PEM ({error})"))?;
     if certificates.is_empty() {
         return Err("holds no certificate".to_owned());
     }
+    Ok(certificates)
+}
+
+/// Whether each can be a root of trust.
+fn usable(certificates: &[CertificateDer<'static>]) -> Result<(), String> {
     let mut store = RootCertStore::empty();
     for (index, certificate) in certificates.iter().enumerate() {
         store.add(certificate.clone()).map_err(|error| {
@@ -113,5 +182,5 @@ fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
             )
         })?;
     }
-    Ok(certificates)
+    Ok(())
 }

@@ -17,6 +17,7 @@ pub(super) struct Limits {
     pub(super) envelope_size_max: usize,
     pub(super) buffered_size_max: usize,
     pub(super) forced_mints_max: u32,
+    pub(super) client_requests_max: usize,
 }
 
 pub(super) fn limits(review: &mut Review<'_>) -> Limits {
@@ -37,6 +38,7 @@ pub(super) fn limits(review: &mut Review<'_>) -> Limits {
         buffered_size_max: usize::try_from(buffered).unwrap_or(usize::MAX),
         forced_mints_max: u32::try_from(review.number("limits.max_forced_mints"))
             .unwrap_or(u32::MAX),
+        client_requests_max: number("limits.max_client_requests"),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
+use super::client::{self, Client};
 use super::tenant::{self, Tenant};
-use super::{Review, address};
+use super::{Review, account, address, guard, tls};
 use crate::config::fault::{Origin, shown};
 use crate::config::key_path::KeyPath;
-use crate::config::suggest;
-use crate::proxy::ListenerSelection;
+use crate::proxy::{AnswerUrls, ListenerSelection};
 use crate::server::Address;
+use crate::token::Mid;
 
 /// All listeners of calls.
 #[derive(Default)]
@@ -18,78 +19,122 @@ pub(super) struct Listening {
     pub(super) selections: Vec<ListenerSelection>,
     /// Those that are left out where the machine lacks the address.
     pub(super) optional: Vec<usize>,
+    /// Those that speak TLS.
+    pub(super) secure: Vec<usize>,
+    /// Somebody beyond this machine may call without saying who it is.
+    pub(super) is_open: bool,
     /// Where each was written.
     places: Vec<(KeyPath, Option<Origin>)>,
 }
 
-/// `listen.http`, then each `[[listener]]`.
-pub(super) fn listeners(
-    review: &mut Review<'_>,
-    tenants: &[Tenant],
-    default_tenant: Option<&str>,
-) -> Listening {
-    let mut listening = Listening::default();
-    let http = KeyPath::of("listen.http");
-    for item in review.list(&http) {
-        let selection = ListenerSelection::default();
-        let origin = Some(item.origin.clone());
-        add(review, &mut listening, &http, &item.text, origin, selection);
+impl Listening {
+    /// The key of the first listener on a TCP address like this.
+    pub(super) fn found(&self, is_it: impl Fn(SocketAddr) -> bool) -> Option<String> {
+        let mut pairs = self.addresses.iter().zip(&self.places);
+        pairs.find_map(|(address, (path, _origin))| match address {
+            Address::Tcp(tcp) if is_it(*tcp) => Some(path.to_string()),
+            _ => None,
+        })
     }
+}
+
+/// What listeners may name.
+pub(super) struct Known<'a> {
+    pub(super) tenants: &'a [Tenant],
+    pub(super) clients: &'a [Client],
+    pub(super) default_tenant: Option<&'a str>,
+}
+
+/// One listener as it was written.
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a KeyPath,
+    pub(super) text: &'a str,
+    pub(super) origin: Option<Origin>,
+    pub(super) is_secure: bool,
+    /// The client that it names, whether there is one or not.
+    pub(super) client: Option<&'a str>,
+    selection: ListenerSelection,
+}
+
+/// `listen.http`, then each `[[listener]]`, then `listen.https`.
+pub(super) fn listeners(review: &mut Review<'_>, known: &Known<'_>) -> Listening {
+    let mut listening = Listening::default();
+    let (http, https) = (KeyPath::of("listen.http"), KeyPath::of("listen.https"));
+    listed(review, &mut listening, &http, false);
     let array = KeyPath::of("listener");
     for place in review.values.places(&array) {
         let table = array.item(place);
-        let selection = selection(review, &table, tenants, default_tenant);
+        let selection = selection(review, &table, known);
         let path = table.child("address");
-        match review.text(&path) {
-            Some(text) => {
-                let origin = review.origin(&path);
-                add(review, &mut listening, &path, text, origin, selection);
-            }
-            None => review.missing(&table, "address", r#"write address = "127.0.0.1:7401""#),
-        }
+        let Some(text) = review.text(&path) else {
+            review.missing(&table, "address", r#"write address = "127.0.0.1:7401""#);
+            continue;
+        };
+        let wanted = Wanted {
+            path: &path,
+            text,
+            origin: review.origin(&path),
+            is_secure: review.flag_at(&table.child("https")),
+            client: review.text(&table.child("client")),
+            selection,
+        };
+        add(review, &mut listening, wanted);
     }
-    let nothing = review.list(&http).is_empty() && review.values.places(&array).is_empty();
-    if nothing && !review.values.is_spoiled(&http) {
+    listed(review, &mut listening, &https, true);
+    let lists = [&http, &https];
+    let nothing = review.values.places(&array).is_empty()
+        && lists
+            .iter()
+            .all(|list| review.list(list).is_empty() && !review.values.is_spoiled(list));
+    if nothing {
         let instead = r#"write http = ["127.0.0.1:7362"] in [listen], or add a [[listener]]"#;
         review.fault(&http, "there is nothing to listen on", instead);
     }
     listening
 }
 
-fn add(
-    review: &mut Review<'_>,
-    listening: &mut Listening,
-    path: &KeyPath,
-    text: &str,
-    origin: Option<Origin>,
-    selection: ListenerSelection,
-) {
-    let address = match address::address(text) {
+/// The addresses of one list.
+fn listed(review: &mut Review<'_>, listening: &mut Listening, list: &KeyPath, is_secure: bool) {
+    let answer_urls = answer_urls(review, &KeyPath::of("listen.answer_urls"));
+    for item in review.list(list) {
+        let wanted = Wanted {
+            path: list,
+            text: &item.text,
+            origin: Some(item.origin.clone()),
+            is_secure,
+            client: None,
+            selection: ListenerSelection {
+                answer_urls,
+                ..ListenerSelection::default()
+            },
+        };
+        add(review, listening, wanted);
+    }
+}
+
+fn add(review: &mut Review<'_>, listening: &mut Listening, wanted: Wanted<'_>) {
+    let (path, origin) = (wanted.path, wanted.origin.clone());
+    let address = match address::address(wanted.text) {
         Ok(address) => address,
         Err(complaint) => return review.complaint(origin, path, complaint),
     };
-    let insecure = KeyPath::of("listen.insecure_allow_unauthenticated");
-    let allowed = review.flag_at(&insecure) || review.values.is_spoiled(&insecure);
-    if !address::is_local(&address) && !allowed {
-        let what = format!(
-            "{} is beyond loopback, and whoever can reach it would act as the tenant",
-            shown(text)
-        );
-        let instead = "listen on a loopback address or a Unix socket, or accept it with \
-                       listen.insecure_allow_unauthenticated = true";
-        review.faults.add(origin.clone(), path, what, instead);
-    }
+    listening.is_open |= guard::check(review, &wanted, &address);
     if let Some(taken) = taken(listening, &address) {
         let instead = format!("choose another address than {taken}");
-        let what = format!("{} is taken twice", shown(text));
+        let what = format!("{} is taken twice", shown(wanted.text));
         review.faults.add(origin.clone(), path, what, instead);
     }
     let is_ipv6 = matches!(address, Address::Tcp(tcp) if tcp.is_ipv6());
+    let index = listening.addresses.len();
     if is_ipv6 && origin == Some(Origin::Default) {
-        listening.optional.push(listening.addresses.len());
+        listening.optional.push(index);
+    }
+    if wanted.is_secure {
+        tls::require(review, origin.clone(), path, wanted.text);
+        listening.secure.push(index);
     }
     listening.addresses.push(address);
-    listening.selections.push(selection);
+    listening.selections.push(wanted.selection);
     listening.places.push((path.clone(), origin));
 }
 
@@ -139,20 +184,24 @@ pub(super) fn keep_apart(
     }
 }
 
-fn selection(
-    review: &mut Review<'_>,
-    table: &KeyPath,
-    tenants: &[Tenant],
-    default_tenant: Option<&str>,
-) -> ListenerSelection {
+fn selection(review: &mut Review<'_>, table: &KeyPath, known: &Known<'_>) -> ListenerSelection {
     let (tenant_path, account_path) = (table.child("tenant"), table.child("account"));
     let named = review.text(&tenant_path);
     let account = review.text(&account_path);
+    let client = client::named(review, &table.child("client"), known.clients);
+    let own = client
+        .and_then(|client| client.reach.as_ref()?.tenants.first())
+        .map(String::as_str);
+    let meant = named.or(own).or(known.default_tenant);
+    let tenants = known.tenants;
     let tenant = tenants
         .iter()
-        .find(|tenant| Some(tenant.name.as_str()) == named.or(default_tenant));
+        .find(|tenant| Some(tenant.name.as_str()) == meant);
     match (named, account, tenant) {
-        (Some(name), _, None) => tenant::unknown(review, &tenant_path, name, tenants),
+        (Some(name), _, None) => {
+            let origin = review.origin(&tenant_path);
+            tenant::unknown(review, origin, &tenant_path, name, tenants);
+        }
         (None, Some(_), None)
             if tenants.len() > 1
                 && !review.values.is_given(&tenant_path)
@@ -168,10 +217,23 @@ fn selection(
         (Some(account), Some(tenant)) => member_id(review, &account_path, account, tenant),
         _ => None,
     };
-    let pinned = named.is_some() || account.is_some();
+    let pinned = tenant.filter(|_| named.is_some() || account.is_some());
+    if let (Some(client), Some(tenant)) = (client, pinned) {
+        within_reach(review, table, client, tenant, account);
+    }
     ListenerSelection {
-        tenant: tenant.filter(|_| pinned).map(|tenant| tenant.name.clone()),
+        tenant: pinned.map(|tenant| tenant.name.clone()),
         account,
+        client: client.map(|client| client.name.clone()),
+        answer_urls: answer_urls(review, &table.child("answer_urls")),
+        mode: review.mode(&table.child("mode")),
+    }
+}
+
+fn answer_urls(review: &Review<'_>, path: &KeyPath) -> AnswerUrls {
+    match review.text(path) {
+        Some("as_called") => AnswerUrls::AsCalled,
+        _ => AnswerUrls::Proxy,
     }
 }
 
@@ -180,28 +242,39 @@ fn member_id(
     path: &KeyPath,
     account: &str,
     tenant: &Tenant,
-) -> Option<u64> {
-    if let Ok(mid) = account.parse::<u64>() {
-        if tenant.admits(mid) {
-            return Some(mid);
+) -> Option<Mid> {
+    match account::find(tenant, account) {
+        account::Found::Mid(mid) => Some(mid),
+        account::Found::Vague => None,
+        account::Found::Nothing => {
+            let origin = review.origin(path);
+            account::unknown(review, origin, path, account, &[tenant]);
+            None
         }
-        let what = format!("{mid} is not an account of tenant {}", tenant.name);
-        let instead = format!(
-            "name it in [tenants.{}.accounts], or set allow_any_account = true there",
-            tenant.name
-        );
-        review.fault(path, what, instead);
-        return None;
     }
-    if let Some(mid) = tenant.accounts.get(account) {
-        return *mid;
+}
+
+/// A listener cannot select for its client what that client may not use.
+fn within_reach(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+    client: &Client,
+    tenant: &Tenant,
+    account: Option<Mid>,
+) {
+    let Some(reach) = &client.reach else { return };
+    let (name, tenant_name) = (&client.name, &tenant.name);
+    if !reach.tenants.contains(tenant_name) {
+        let what = format!("client {name} may not use tenant {tenant_name}");
+        let instead = format!("add it to tenants in [clients.{name}], or select another here");
+        return review.fault(&table.child("tenant"), what, instead);
     }
-    let near = suggest::nearest(account, tenant.accounts.keys().map(String::as_str));
-    let instead = match near {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => format!("name it in [tenants.{}.accounts]", tenant.name),
-    };
-    let what = format!("tenant {} has no account {}", tenant.name, shown(account));
-    review.fault(path, what, instead);
-    None
+    let selected = account.filter(|_| !tenant.has_vague_default);
+    if let Some(mid) = selected
+        && !reach.covers(tenant_name, Some(mid), tenant.default_account)
+    {
+        let what = format!("client {name} may not use account {mid} of tenant {tenant_name}");
+        let instead = format!("add it to accounts in [clients.{name}], or select another here");
+        review.fault(&table.child("account"), what, instead);
+    }
 }

@@ -3,24 +3,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::names::{self, Naming};
 use super::{Review, files, url};
-use crate::config::fault::shown;
+use crate::config::fault::{Origin, shown};
 use crate::config::key_path::KeyPath;
 use crate::config::{scopes, suggest};
+use crate::policy::Mode;
 use crate::proxy::TenantSettings;
 use crate::token::{EndpointSettings, Mid};
-
-/// DNS labels are no longer either, and names stand in URLs and metrics.
-const NAME_LETTERS_MAX: usize = 63;
 
 /// A tenant as far as it could be made out.
 pub(super) struct Tenant {
     pub(super) name: String,
     /// Named accounts; without a member id where that is wrong.
     pub(super) accounts: BTreeMap<String, Option<Mid>>,
-    default_account: Option<Mid>,
+    pub(super) default_account: Option<Mid>,
     /// Callers may select any member id, or it could not be made out which.
     admits_any: bool,
+    /// Which account is the default could not be made out.
+    pub(super) has_vague_default: bool,
+    /// Calls have to select one of its accounts.
+    pub(super) has_no_default: bool,
+    /// What its calls may do at most.
+    pub(super) mode: Mode,
     /// Everything; `None` if a part is wrong or was not to be read.
     pub(super) settings: Option<TenantSettings>,
 }
@@ -51,7 +56,7 @@ pub(super) fn all(review: &mut Review<'_>) -> Vec<Tenant> {
     names
         .iter()
         .map(|name| {
-            check_name(review, &table, name, &names);
+            names::check(review, &table, name, &names, Naming::Plain);
             tenant(review, &table.child(name), name)
         })
         .collect()
@@ -78,7 +83,8 @@ pub(super) fn default(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<Str
     match review.text(&path) {
         Some(name) => {
             if !tenants.iter().any(|tenant| tenant.name == name) {
-                unknown(review, &path, name, tenants);
+                let origin = review.origin(&path);
+                unknown(review, origin, &path, name, tenants);
             }
             Some(name.to_owned())
         }
@@ -90,7 +96,13 @@ pub(super) fn default(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<Str
 }
 
 /// Notes that there is no tenant of this name.
-pub(super) fn unknown(review: &mut Review<'_>, path: &KeyPath, name: &str, tenants: &[Tenant]) {
+pub(super) fn unknown(
+    review: &mut Review<'_>,
+    origin: Option<Origin>,
+    path: &KeyPath,
+    name: &str,
+    tenants: &[Tenant],
+) {
     if review.values.is_partial || tenants.is_empty() {
         return;
     }
@@ -99,43 +111,8 @@ pub(super) fn unknown(review: &mut Review<'_>, path: &KeyPath, name: &str, tenan
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("there are: {}", names.join(", ")),
     };
-    review.fault(path, format!("there is no tenant {}", shown(name)), instead);
-}
-
-/// Names stand in URLs, whose letters others re-case: so they are lower case, and matched without regard to case.
-fn check_name(review: &mut Review<'_>, table: &KeyPath, name: &str, all: &[String]) {
-    let path = table.child(name);
-    let lower = name.to_lowercase();
-    let twin = all
-        .iter()
-        .find(|other| *other != name && other.to_lowercase() == lower);
-    let plain =
-        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    let (what, instead) = if let Some(twin) = twin {
-        if lower == name {
-            return;
-        }
-        let what = format!("is the same name as {twin:?}, because case does not count");
-        (what, "give one of them another name".to_owned())
-    } else if name.chars().all(plain) && !name.is_empty() {
-        if name.len() <= NAME_LETTERS_MAX {
-            return;
-        }
-        let what = format!("is longer than {NAME_LETTERS_MAX} letters");
-        (what, "choose a shorter name".to_owned())
-    } else {
-        let spelling: String = lower
-            .chars()
-            .map(|letter| if plain(letter) { letter } else { '-' })
-            .collect();
-        let instead = if spelling.trim_matches('-').is_empty() {
-            "choose a name of these letters".to_owned()
-        } else {
-            format!("write {spelling:?}")
-        };
-        ("a name is made of a-z, 0-9 and -".to_owned(), instead)
-    };
-    review.fault(&path, what, instead);
+    let what = format!("there is no tenant {}", shown(name));
+    review.faults.add(origin, path, what, instead);
 }
 
 fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
@@ -147,6 +124,7 @@ fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
         || spoiled("allow_any_account")
         || spoiled("account_id")
         || accounts.values().any(Option::is_none);
+    let mode = review.mode(&table.child("mode"));
     let endpoint = endpoint(review, table);
     let roots = files::certificates(review, &table.child("ca_file"));
     let named: Option<BTreeMap<String, Mid>> = accounts
@@ -160,15 +138,19 @@ fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
             accounts,
             default_account,
             allow_any_account,
+            mode,
             extra_roots: Arc::new(roots),
         }),
         _ => None,
     };
     Tenant {
         name: name.to_owned(),
+        has_no_default: !accounts.is_empty() && !review.values.is_given(&table.child("account_id")),
+        has_vague_default: review.values.is_spoiled(&table.child("account_id")),
         accounts,
         default_account,
         admits_any,
+        mode,
         settings,
     }
 }
@@ -177,7 +159,7 @@ fn accounts(review: &mut Review<'_>, table: &KeyPath) -> BTreeMap<String, Option
     let table = table.child("accounts");
     let names = review.values.names(&table);
     for name in &names {
-        check_name(review, &table, name, &names);
+        names::check(review, &table, name, &names, Naming::Plain);
         if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
             let instead = format!("write a word, as unit-{name}");
             review.fault(

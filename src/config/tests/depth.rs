@@ -58,6 +58,18 @@ fn the_syntax_alone_needs_no_secret() {
                 [[listener]]\naddress = \"${L}\"\ntenant = \"a\"\naccount = 7\n[[listener]]\naddress = \"127.0.0.1:1\"\naccount = 8\n";
     assert_eq!(lines(&found(text, &[], Depth::Syntax)), [""; 0]);
     assert!(found(text, &[], Depth::Whole).faults.len() >= 9);
+    let client = "[clients.c]\nsecret = \"${A}\"\ntenants = [\"${B}\"]\naccounts = [\"${C}\"]\nallow = [\"${D}\"]\nusernames = \"${E}\"\n\
+                  [clients.d]\nsecret_file = \"${F}\"\ntenants = [\"a\", \"b\"]\n\
+                  [[listener]]\naddress = \"0.0.0.0:2\"\nclient = \"${G}\"\n\
+                  [[listener]]\naddress = \"127.0.0.1:3\"\nclient = \"c\"\ntenant = \"b\"\n\
+                  [listen]\nhttps = [\"${H}\"]\ntls.cert_file = \"${I}\"\n[intercept]\nca_dir = \"${J}\"\n\
+                  [upstream]\nproxy = \"${K}\"\nresolve_with = \"${L}\"\n";
+    let more = format!("{text}{client}");
+    assert_eq!(
+        lines(&found(&more, &[("I", "x")], Depth::Syntax)),
+        ["38: listen.tls.cert_file: needs key_file too; write key_file = \"….pem\" beside it"],
+        "what is there is judged"
+    );
     let summary = check_summary(text);
     assert_eq!((summary.tenants, summary.accounts), (2, 2));
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::keys::{KEYS, Served};
+use super::super::keys::{KEYS, Kind, Served};
 use super::*;
 
 fn path(file: &str) -> PathBuf {
@@ -33,8 +33,9 @@ fn sample_in_full() -> String {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && KEYS.iter().any(|key| key.leaf() == name)
     };
+    let is_table = |line: &str| line.starts_with('[') && line.ends_with(']');
     let line = |line: &str| match line.strip_prefix("# ") {
-        Some(key) if is_key(key) => key.to_owned(),
+        Some(key) if is_key(key) || is_table(key) => key.to_owned(),
         _ => line.to_owned(),
     };
     sample().lines().map(line).collect::<Vec<_>>().join("\n")
@@ -101,11 +102,16 @@ fn the_sample_shows_every_key_at_its_default() {
     );
     for key in KEYS
         .iter()
-        .filter(|key| key.served != Served::Later && key.leaf() != "client_secret")
+        .filter(|key| key.served != Served::Later && key.kind != Kind::Secret)
     {
         let shown = values.all().find(|(path, _)| path.fits(key.pattern));
         let (path, given) = shown.unwrap_or_else(|| panic!("the sample lacks {}", key.pattern));
-        let example = ["listen.allowed_hosts", "tenants.*.trusted_hosts"].contains(&key.pattern);
+        let examples = [
+            "listen.allowed_hosts",
+            "listen.https",
+            "tenants.*.trusted_hosts",
+        ];
+        let example = examples.contains(&key.pattern);
         if let (Some(default), false) = (key.default, example) {
             let default = value::Value::read(key.kind, value::Raw::bare(default), &Origin::Default)
                 .ok()
@@ -123,27 +129,34 @@ fn the_schema_refuses_what_is_wrong() {
         "defaut_tenant = \"acme\"".to_owned(),
         "[listen]\nhttp = \"127.0.0.1:1\"".to_owned(),
         "[listen]\nhttp = [\"127.0.0.1\"]".to_owned(),
-        "[listen]\nhttps = [\"127.0.0.1:1\"]".to_owned(),
+        "[listen]\nhttps = [\"127.0.0.1\"]".to_owned(),
+        "[listen]\nanswer_urls = \"mine\"".to_owned(),
         "[listen.tls]\ncert_file = \"x\"".to_owned(),
         "[listen]\npublic_url = \"p.example\"".to_owned(),
         "[[listener]]\ntenant = \"acme\"".to_owned(),
         "[listener]\naddress = \"127.0.0.1:1\"".to_owned(),
-        "[[listener]]\naddress = \"127.0.0.1:1\"\nclient = \"x\"".to_owned(),
+        "[[listener]]\naddress = \"127.0.0.1:1\"\nhttps = \"x\"".to_owned(),
         "[admin]\nquit = true".to_owned(),
         "[tenants.Acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"\nclient_secret = \"s\"".to_owned(),
         "[tenants.acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"".to_owned(),
         "[tenants.acme]\nclient_id = \"i\"\nclient_secret = \"s\"".to_owned(),
         tenant("client_secret_file = \"x\""),
-        tenant("mode = \"no_send\""),
+        tenant("mode = \"none\""),
         tenant("account_id = 0"),
         tenant("account_id = \"x\""),
         tenant("refresh_before = 120"),
         tenant("[tenants.acme.accounts]\n510 = 1"),
-        "[intercept]".to_owned(),
-        "[clients.x]".to_owned(),
+        "[intercept]\nother_hosts = \"allow\"".to_owned(),
+        tenant("[clients.X]\nsecret = \"x\""),
+        tenant("[clients.x]\nsecret = \"x\"\nsecret_file = \"x\""),
+        tenant("[clients.x]\nsecret_file = []"),
+        tenant("[clients.x]\nsecret = \"x\"\naccounts = \"emea\""),
+        tenant("[clients.x]\nsecret = \"x\"\nmode = \"x\""),
         "[state]".to_owned(),
-        "[audit]".to_owned(),
-        "[upstream]\nproxy = \"env\"".to_owned(),
+        "[audit]\non_error = \"stop\"".to_owned(),
+        "[upstream]\nproxy = \"socks5://x\"".to_owned(),
+        "[upstream]\nresolve_with = \"ns.example\"".to_owned(),
+        "[upstream]\nresolve_with = []".to_owned(),
         "[timeouts]\nconnect = \"10\"".to_owned(),
         "[limits]\nmax_headers = 0".to_owned(),
         "[limits]\nmax_replay_size = \"4Mi\"".to_owned(),
@@ -160,6 +173,12 @@ fn the_schema_refuses_what_is_wrong() {
         );
     }
     for good in [
+        tenant(
+            "mode = \"no_send\"\n[clients.\"app.example.com\"]\nsecret_file = [\"a\", \"b\"]\naccounts = [\"emea\", 7]\nallow = [\"GET /**\"]",
+        ),
+        tenant("[listen.tls]\ncert_file = \"a\"\nkey_file = \"b\"\n[intercept]\n"),
+        tenant("[upstream]\nproxy = \"http://u:p@x:1\"\nresolve_with = \"10.0.0.1, [::1]:53\""),
+        tenant("[upstream]\nproxy = \"${PROXY}\"\nresolve_with = [\"10.0.0.1\"]"),
         tenant("account_id = \"510001234\"\nscope = \"email_read\""),
         tenant("account_id = \"${MID}\"\nmode = \"${MODE}\"\nrefresh_before = \"${BEFORE}\""),
         tenant(

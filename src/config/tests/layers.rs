@@ -63,16 +63,26 @@ fn what_is_printed_is_toml_and_means_the_same() {
         "{TENANT}account_id = 7\nscope = \"email_read email_send\"\n[tenants.acme.accounts]\nemea = 8\n[[listener]]\naddress = \"127.0.0.1:1\"\naccount = 8\n[[listener]]\naddress = \"unix:/x\"\n"
     );
     let (_folder, sources) = with_file(&file, &[]);
-    let printed = print(&sources).replace("[redacted]", "s3cret");
+    assert_means_the_same(&sources);
+    let more = "answer_urls = \"as_called\"\nmode = \"no_send\"\nclient = \"app.example.com\"\n\
+                [clients.\"app.example.com\"]\nsecret = \"s3cret\"\nusernames = [\"u\"]\naccounts = [8]\nallow = [\"GET /asset/v1/**\"]\n\
+                [intercept]\nca_dir = \"/nonexistent\"\n[upstream]\nresolve_with = \"10.0.0.1\"\n[listen]\nhttps = [\"127.0.0.1:2\"]\n";
+    let (_folder, sources) = with_file(&format!("{file}{more}"), &[]);
+    assert_means_the_same(&sources);
+}
+
+#[track_caller]
+fn assert_means_the_same(sources: &Sources) {
+    let printed = print(sources).replace("[redacted]", "s3cret");
     let (_again, again) = with_file(&printed, &[]);
     let settings = |sources| {
         let resolved = load(sources).unwrap();
         format!(
-            "{:?} {:?} {:?}",
-            resolved.server, resolved.proxy, resolved.upstream
+            "{:?} {:?} {:?} {:?}",
+            resolved.server, resolved.proxy, resolved.upstream, resolved.authority
         )
     };
-    assert_eq!(settings(&sources), settings(&again), "{printed}");
+    assert_eq!(settings(sources), settings(&again), "{printed}");
 }
 
 #[test]
@@ -105,18 +115,18 @@ fn faults_name_the_variable_and_the_flag() {
         TENANT,
         &[
             ("SFMC_AUTH_PROXY_TIMEOUTS_CONNECT", "ten"),
-            ("SFMC_AUTH_PROXY_AUDIT_FILE", "/x"),
-            ("SFMC_AUTH_PROXY_UPSTREAM_PROXY", "env"),
+            ("SFMC_AUTH_PROXY_STATE_DIR", "/x"),
+            ("SFMC_AUTH_PROXY_UPSTREAM_PROXY", "socks5://me:pw@proxy"),
         ],
     );
     sources.flags = vec![flag("limits.workers", "--workers", "x")];
     assert_eq!(
         lines(&load(&sources).unwrap_err()),
         [
-            "environment SFMC_AUTH_PROXY_AUDIT_FILE: audit.file: `audit.file` is not part of this version; leave it out",
+            "environment SFMC_AUTH_PROXY_STATE_DIR: state.dir: `state.dir` is not part of this version; leave it out",
             "environment SFMC_AUTH_PROXY_TIMEOUTS_CONNECT: timeouts.connect: \"ten\" is no duration; write a number and a unit, as \"500ms\", \"90s\" or \"2h\"",
-            "environment SFMC_AUTH_PROXY_UPSTREAM_PROXY: upstream.proxy: `proxy = \"env\"` is not part of this version; write proxy = \"none\", or leave it out",
             "flag --workers: limits.workers: \"x\" is no number; write digits alone",
+            "environment SFMC_AUTH_PROXY_UPSTREAM_PROXY: upstream.proxy: a proxy that is spoken to by socks5:// is not supported; give an http:// one (what goes through it to https hosts is encrypted all the same), or write \"env\", \"none\" or \"http://proxy.example.com:3128\"",
         ]
     );
 }

@@ -267,19 +267,28 @@ fn secrets_and_paths() {
 }
 
 #[test]
-fn a_proxy_on_the_way_out_is_not_used_in_silence() {
-    let environment = [("https_proxy", "http://me:pw@proxy:3128")];
-    let warnings = found(TENANT, &environment, Depth::Whole).warnings;
-    assert_eq!(warnings.len(), 1);
+fn the_audit_record_has_a_file_in_a_directory_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().display();
+    let with = |audit: &str| format!("{TENANT}[audit]\n{audit}\n");
+    let text = with(&format!(
+        "file = \"{directory}/a.jsonl\"\non_error = \"refuse\""
+    ));
+    let audit = from_text(&text, folder.path()).unwrap().audit.unwrap();
+    assert_eq!(audit.file, folder.path().join("a.jsonl"));
+    assert_eq!(audit.on_error, audit::OnError::Refuse);
+    assert!(from_text(TENANT, folder.path()).unwrap().audit.is_none());
+    let faults = |audit: &str| lines(&from_text(&with(audit), folder.path()).unwrap_err());
+    let absent = faults("file = \"/nonexistent/a.jsonl\"");
     assert!(
-        warnings[0].starts_with("https_proxy is set, but this version calls out directly")
-            && !warnings[0].contains("pw")
+        absent[0].ends_with(
+            "audit.file: there is no directory /nonexistent; make it, or name another file"
+        ),
+        "{absent:?}"
     );
-    let said = found(
-        &format!("[upstream]\nproxy = \"none\"\n{TENANT}"),
-        &environment,
-        Depth::Whole,
-    )
-    .warnings;
-    assert_eq!(said, [""; 0]);
+    let alone = faults("on_error = \"refuse\"");
+    assert!(
+        alone[0].contains("says nothing without audit.file"),
+        "{alone:?}"
+    );
 }

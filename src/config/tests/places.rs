@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn addresses() {
-    let beyond = "is beyond loopback, and whoever can reach it would act as the tenant; listen on a loopback address or a Unix socket, or accept it with listen.insecure_allow_unauthenticated = true";
+    let beyond = "is beyond loopback, and whoever can reach it would act as the tenant; add [clients.NAME] with a secret for each caller, listen on a loopback address or a Unix socket, or accept it with listen.insecure_allow_unauthenticated = true";
     for (address, expected) in [
         (
             "127.0.0.1",

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use super::printable;
+use crate::policy::Mode;
 use crate::proxy::TenantSettings;
 use crate::proxy::error::{Code, ProxyError};
+use crate::proxy::vendor::VendorHost;
 use crate::token::{Account, Endpoint, InstanceLock, Labels, Mid, MintError, TokenStore};
 
 /// Accounts without a name that a process admits under `allow_any_account`.
@@ -45,6 +47,7 @@ pub(in crate::proxy) struct Tenant {
     store: Arc<TokenStore>,
     endpoint: Arc<Endpoint>,
     lock: InstanceLock,
+    mode: Mode,
 }
 
 #[derive(Default)]
@@ -71,6 +74,7 @@ impl Tenant {
             store,
             endpoint,
             lock: settings.endpoint.lock.clone(),
+            mode: settings.mode,
         };
         let mut known = HashMap::new();
         for (name, mid) in &tenant.names {
@@ -115,13 +119,23 @@ impl Tenant {
     }
 
     /// Whether a host is one of this tenant's own, by its subdomain.
-    pub(in crate::proxy) fn owns_host(&self, host: &str) -> bool {
-        self.lock.subdomain.as_ref().is_some_and(|subdomain| {
-            let host = host.to_ascii_lowercase();
-            ["rest", "soap", "auth"]
-                .iter()
-                .any(|api| host == format!("{subdomain}.{api}.marketingcloudapis.com"))
-        })
+    pub(in crate::proxy) fn is_below(&self, host: &VendorHost) -> bool {
+        host.subdomain.is_some() && host.subdomain == self.lock.subdomain
+    }
+
+    /// What stands before the vendor's domain in the tenant's host names.
+    pub(in crate::proxy) fn subdomain(&self) -> Option<&str> {
+        self.lock.subdomain.as_deref()
+    }
+
+    /// What calls may do at most.
+    pub(in crate::proxy) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The scopes that its tokens are asked for with; nothing where all are.
+    pub(in crate::proxy) fn scope(&self) -> Option<&str> {
+        self.endpoint.settings().scope.as_deref()
     }
 
     /// The account that nothing selects, if there is one.

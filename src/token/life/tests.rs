@@ -8,7 +8,7 @@ use super::{Attempt, Because, Cure, Life, Wanted};
 use crate::clock::Now;
 use crate::secret::Secret;
 use crate::token::rest::Route;
-use crate::token::{AccessToken, InstanceLock, InstanceUrl, MintError, TrustedHost};
+use crate::token::{AccessToken, InstanceLock, InstanceUrl, Instances, MintError, TrustedHost};
 use crate::upstream::{EgressProxy, ResolveWith, Settings, Trust, Upstream};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -83,9 +83,10 @@ impl Simulation {
             Some(error) => Err(error.clone()),
             None => {
                 self.mints += 1;
-                let (rest, soap) = (self.instance.clone(), self.instance.clone());
+                let [rest, soap, auth] = [(); 3].map(|()| self.instance.clone());
+                let instances = Instances { rest, soap, auth };
                 let token =
-                    AccessToken::new(&Secret::new("a.b.c.d"), rest, soap, self.now, self.lifetime);
+                    AccessToken::new(&Secret::new("a.b.c.d"), instances, self.now, self.lifetime);
                 Ok(Arc::new(token.unwrap()))
             }
         };

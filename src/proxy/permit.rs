@@ -1,0 +1,65 @@
+//! May this call be made: what policy and mode say, and whether an envelope stays within its client's accounts.
+//!
+//! Judged on what will be done, before anything is sent; the words name the call, the tenant and the account.
+
+use super::error::{Code, ProxyError};
+use super::route::Choice;
+use crate::policy::{self, Call};
+use crate::soap::envelope::Envelope;
+
+/// Lets a call through, or says what holds it back.
+pub(super) fn permit(choice: &Choice, call: &Call<'_>) -> Result<(), ProxyError> {
+    let client = choice.client();
+    if let (Some(_client), Call::Soap(envelope)) = (client, call) {
+        stays_within_accounts(choice, envelope)?;
+    }
+    let allow = client.and_then(|client| client.grant().allow.as_ref());
+    policy::judge(call, choice.mode, allow).map_err(|held| {
+        let mut error = ProxyError::from(held);
+        error.detail = format!("{}. {}", error.detail.trim_end_matches('.'), place(choice));
+        error
+    })
+}
+
+/// An envelope can name accounts of its own, beside the one that its token is for.
+fn stays_within_accounts(choice: &Choice, envelope: &Envelope) -> Result<(), ProxyError> {
+    let accounts = envelope.accounts();
+    let client = choice.client().filter(|_| !accounts.is_empty());
+    let Some(client) = client.filter(|client| !client.grant().everything) else {
+        return Ok(());
+    };
+    let tenant = choice.tenant();
+    let foreign = accounts.ids.iter().find(|id| {
+        let mid = id.parse().ok();
+        let known = mid.is_some()
+            && client
+                .grant()
+                .covers(tenant.name(), mid, tenant.default_mid());
+        !known
+    });
+    let what = if accounts.all {
+        "all accounts (QueryAllAccounts)".to_owned()
+    } else if accounts.by_key {
+        "an account by its PartnerClientKey".to_owned()
+    } else if let Some(id) = foreign {
+        format!("account {}", super::route::printable(id))
+    } else {
+        return Ok(());
+    };
+    Err(ProxyError::new(
+        Code::AccountNotAllowed,
+        format!(
+            "The envelope names {what}, which client {} may not use. Nothing was sent. {}",
+            client.name(),
+            place(choice)
+        ),
+    ))
+}
+
+fn place(choice: &Choice) -> String {
+    let tenant = choice.tenant().name();
+    match choice.account().mid() {
+        Some(mid) => format!("The call was for tenant {tenant}, account {mid}."),
+        None => format!("The call was for tenant {tenant}, its own account."),
+    }
+}
