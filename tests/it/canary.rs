@@ -7,6 +7,7 @@ use http::Request;
 use sfmc_auth_proxy::sandbox::{self, Face, Script};
 
 use crate::harness::{Client, tenant_settings};
+use crate::identities::basic;
 use crate::process::{Process, configuration, run};
 
 const CANARY: &str = "canary-Zq7+&%=\"\\é-secret";
@@ -110,6 +111,91 @@ async fn nothing_that_the_proxy_says_holds_a_secret() {
         process.log_text().contains("\"msg\":\"request\""),
         "the log was looked at"
     );
+}
+
+/// The client's own secret, a guess at it, and what the proxy hands out for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_the_proxy_says_holds_a_clients_secret() {
+    const OURS: &str = "canary-of-the-client-0123456789";
+    const GUESS: &str = "canary-of-a-guess";
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let more = format!(
+        "[clients.newsletter]\nsecret = \"{OURS}\"\nallow = [\"GET /asset/v1/**\"]\n[intercept]\nca_dir = \"ca\"\n[audit]\nfile = \
+         \"audit.jsonl\"\n[log]\nlevel = \"trace\""
+    );
+    let folder = configuration(&tenant, &more);
+    let mut process = Process::start(folder.path(), &[], &[]).await;
+    let mut client = Client::connect(process.address).await;
+    let right = basic("newsletter", OURS);
+    let wrong = basic("newsletter", GUESS);
+    let body = |secret: &str| {
+        format!("grant_type=client_credentials&client_id=newsletter&client_secret={secret}")
+    };
+    let asks = |secret: &str| {
+        let request = Request::post("/v2/token");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(body(secret).into_bytes()).unwrap()
+    };
+    let told = client.send(asks(OURS)).await.json();
+    let placeholder = told["access_token"].as_str().unwrap().to_owned();
+    let with = |name: &str, value: &str, path: &str| {
+        let request = Request::get(path).header(name, value);
+        request.body(Vec::new()).unwrap()
+    };
+    let path = "/asset/v1/content/assets";
+    let envelope = format!(
+        "<E xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\"><Header><s:Security xmlns:s=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd\">\
+         <s:UsernameToken><s:Username>newsletter</s:Username><s:Password>{GUESS}</s:Password></s:UsernameToken></s:Security></Header></E>"
+    );
+    let mut said = String::new();
+    for request in [
+        asks(GUESS),
+        with("authorization", &right, path),
+        with("authorization", &wrong, path),
+        with("proxy-authorization", &right, "/contacts/v1/x"),
+        with("authorization", &format!("Bearer {placeholder}"), path),
+        with("authorization", &format!("Bearer {placeholder}x"), path),
+        with("x", "y", &format!("{path}?access_token={placeholder}")),
+        with("authorization", &right, "http://example.com/"),
+        Request::post("/Service.asmx")
+            .body(envelope.into_bytes())
+            .unwrap(),
+        Request::post("/v2/token")
+            .body(format!("{{{OURS}").into_bytes())
+            .unwrap(),
+    ] {
+        let answer = client.send(request).await;
+        said.push_str(&format!(
+            "{} {:?}\n{}\n",
+            answer.status,
+            answer.headers,
+            answer.text()
+        ));
+    }
+    let metrics = Client::connect(process.admin)
+        .await
+        .get("/metrics")
+        .await
+        .text();
+    process.signal("TERM");
+    process.ended().await;
+    let audit = fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+    assert!(audit.lines().count() >= 11, "{audit}");
+    let printed = run(&["print-config"], &[], folder.path());
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let seen = tokens(&tenant);
+    for (what, text) in [
+        ("an answer", &said),
+        ("a metric", &metrics),
+        ("the log", &process.log_text()),
+        ("the audit record", &audit),
+        ("print-config", &printed),
+    ] {
+        assert_clean(what, text, &seen);
+        for form in [OURS, GUESS, &right[6..], &wrong[6..], &placeholder] {
+            assert!(!text.contains(form), "{what} holds {form}:\n{text}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -126,6 +126,36 @@ async fn sigterm_drains_and_exits_0() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_opens_the_audit_file_anew_and_ends_nothing() {
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let folder = configuration(&tenant, "[audit]\nfile = \"audit.jsonl\"");
+    let mut process = Process::start(folder.path(), &[], &[]).await;
+    let mut client = Client::connect(process.address).await;
+    assert_eq!(client.get("/sandbox/echo").await.status, 200);
+    let file = folder.path().join("audit.jsonl");
+    let written = || {
+        fs::read_to_string(&file)
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
+    until("the call is recorded", async || written() == 1).await;
+    fs::rename(&file, folder.path().join("audit.jsonl.1")).unwrap();
+    process.signal("HUP");
+    until("the signal is seen", async || {
+        let lines = process.lines();
+        lines
+            .iter()
+            .any(|line| line["msg"] == "audit file opened anew")
+    })
+    .await;
+    assert_eq!(client.get("/sandbox/echo").await.status, 200);
+    until("a new file has the next call", async || written() == 1).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unready_but_serving_during_the_drain_delay() {
     let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
     let folder = configuration(&tenant, "[shutdown]\ndrain_delay = \"60s\"");
