@@ -200,6 +200,29 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_whose_proxy_is_this_one_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[listen]\nhttp = [\"127.0.0.1:7362\"]\n[intercept]\nca_dir = \"ca\"\n[tenants.acme]\nsubdomain = \"mc1\"\n\
+                    client_id = \"id\"\nclient_secret = \"s3cret\"\n";
+        std::fs::write(folder.path().join("sfmc-auth-proxy.toml"), text).unwrap();
+        let proxy = "http://newsletter:secret@127.0.0.1:7362";
+        let sources = Sources {
+            environment: [("HTTPS_PROXY".to_owned(), proxy.to_owned())].into(),
+            working_directory: folder.path().to_owned(),
+            ..Sources::default()
+        };
+        assert!(config::load(&sources).is_err(), "a loop, were it to serve");
+        let arguments = Arguments {
+            path: true,
+            pem: false,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let status = ca(&sources, &arguments, &mut out, &mut err);
+        assert_eq!(status, Status::Clean, "{}", String::from_utf8_lossy(&err));
+        assert!(String::from_utf8(out).unwrap().ends_with("/ca/ca.pem\n"));
+    }
+
+    #[test]
     fn a_directory_that_cannot_be_used_is_a_fault() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");

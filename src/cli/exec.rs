@@ -110,7 +110,8 @@ fn in_private(
     let credentials = private::narrow(&mut resolved, sources, selection, mode)?;
     let _log = telemetry::start(&resolved.telemetry);
     for warning in &resolved.warnings {
-        tracing::warn!("{warning}");
+        // `check` shows them; stderr is the command's.
+        tracing::info!("{warning}");
     }
     let runtime = runtime()?;
     let code = runtime.block_on(async {

@@ -221,3 +221,21 @@ async fn told(command: Command) -> Value {
     let last = said.lines().last().unwrap_or_default();
     serde_json::from_str(last).unwrap_or_else(|_error| panic!("{said}\n{errors}"))
 }
+
+#[test]
+fn tests_that_the_documentation_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/clients.md")).unwrap();
+    let mut named = 0;
+    for row in text.lines().filter(|line| line.starts_with('|')) {
+        let parts: Vec<_> = row.split('`').collect();
+        for window in parts.windows(3).filter(|window| window[1] == ": ") {
+            let file = root.join(format!("tests/it/clients/{}.rs", window[0]));
+            let tests = std::fs::read_to_string(file).unwrap();
+            let start = window[2].strip_suffix('…').unwrap();
+            assert!(tests.contains(&format!("\nasync fn {start}")), "{row}");
+            named += 1;
+        }
+    }
+    assert!(named >= 15, "{named} tests");
+}

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Field, driver, has_program, node, python, run, told};
+use super::{Field, NAME, SECRET, driver, has_program, node, python, run, told};
 use crate::harness::{EMEA, PARENT};
 use crate::identities::ECHO;
 use crate::process::has_part;
@@ -60,6 +60,26 @@ async fn curl_needs_nothing() {
     command.args(["curl", "-q", "-sS", "-f"]);
     command.arg(field.url("rest", "/no/such/route"));
     assert_eq!(run(command).await.status.code(), Some(22), "it is curl's");
+    field.check_journal();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_proxy_serves_as_well_for_those_whom_it_knows() {
+    if !has_program("curl") {
+        return;
+    }
+    let field = Field::of_clients().await;
+    let attached = |secret: &str| {
+        let running = format!("http://{NAME}:{secret}@{}", field.process.address);
+        let mut command = field.exec(&["--attach", &running]);
+        command.args(["curl", "-q", "-sS", &field.url("rest", ECHO)]);
+        command
+    };
+    for _once_with_a_dead_token in 0..2 {
+        assert_eq!(told(attached(SECRET)).await["account"], EMEA);
+        field.tenant.revoke_all();
+    }
+    assert_eq!(run(attached("wrong")).await.status.code(), Some(125));
     field.check_journal();
 }
 
