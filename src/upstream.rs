@@ -8,6 +8,7 @@ mod destination;
 mod dial;
 mod egress;
 mod own;
+mod parting;
 mod pool;
 mod reach;
 mod resolver;

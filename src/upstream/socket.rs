@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use super::destination::causes;
 use super::egress::ProxyUrl;
+use super::parting::Parting;
 use super::tunnel::{self, Refusal};
 use super::{Destination, SendError, Settings, Upstream};
 use crate::watch::{Activity, Watched};
@@ -66,6 +67,7 @@ where
             return Err(refused(destination, proxy, refusal));
         }
     };
+    let stream = Parting::new(stream);
     let starting = async {
         let Some((config, name)) = destination.tls() else {
             return start_http(stream, destination, settings).await;
