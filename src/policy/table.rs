@@ -11,7 +11,7 @@ pub(super) const READING: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 pub(super) const SENDING_ROOTS: [&str; 5] = ["messaging", "interaction", "push", "sms", "legacy"];
 
 /// The service roots of the vendor's REST API.
-pub(super) const ROOTS: [&str; 16] = [
+pub const ROOTS: [&str; 16] = [
     "address",
     "asset",
     "automation",

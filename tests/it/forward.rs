@@ -536,6 +536,19 @@ async fn an_https_listener_chooses_by_the_tls_name() {
     let stream = secure(&stage, &connector, &rest).await.unwrap();
     let mut client = Client::over(stream, &auth).await;
     assert_eq!(client.get(ECHO).await.code(), "host_not_allowed");
+    for (name_of_header, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        let stream = secure(&stage, &connector, &rest).await.unwrap();
+        let page = Request::get(ECHO).header(name_of_header, value);
+        let answer = Client::over(stream, &rest)
+            .await
+            .send(page.body(Bytes::new()).unwrap())
+            .await;
+        assert_eq!(answer.code(), "browser_request_refused", "{value}");
+    }
     let refused = secure(&stage, &connector, "example.com").await;
     assert!(refused.is_err(), "no certificate for foreign names");
     // In clear nothing is served here.

@@ -391,3 +391,28 @@ async fn what_is_public_needs_no_name_as_long_as_nothing_is_selected() {
         assert_eq!(answer.status, 401, "{path} {headers:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_wait_and_who_is_right_does_not() {
+    let stage = Stage::with(|_tenant| {}, two_clients).await;
+    let right = basic("newsletter", "news-secret");
+    let wrong = basic("newsletter", "a-guess");
+    let guess = |mut client: Client| {
+        let request = get(ECHO, &[("authorization", &wrong)]);
+        tokio::spawn(async move { client.send(request).await.status })
+    };
+    let mut guesses = Vec::new();
+    for _guess in 0..30 {
+        guesses.push(guess(stage.client().await));
+    }
+    for guess in guesses {
+        assert_eq!(guess.await.unwrap(), 401);
+    }
+    let held_back = guess(stage.client().await);
+    for _call in 0..5 {
+        let answer = stage.send(get(ECHO, &[("authorization", &right)])).await;
+        assert_eq!(account(&answer), EMEA);
+    }
+    assert!(!held_back.is_finished(), "the guess still waits");
+    assert_eq!(held_back.await.unwrap(), 401);
+}

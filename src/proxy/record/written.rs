@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 
 use super::{Details, Record};
 use crate::audit::Line;
+use crate::policy::ROOTS;
 use crate::proxy::asked::Api;
 use crate::proxy::error::Code;
 
@@ -131,25 +132,7 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The service roots of the vendor's REST API; any other root is counted as `other`.
-const ROOTS: [&str; 15] = [
-    "address",
-    "asset",
-    "automation",
-    "contacts",
-    "data",
-    "email",
-    "guide",
-    "hub",
-    "interaction",
-    "legacy",
-    "messaging",
-    "platform",
-    "provisioning",
-    "push",
-    "sms",
-];
-
+/// The service root of a path; any other than the vendor's counts as `other`.
 pub(super) fn root(path: &str) -> &'static str {
     let root = path
         .split('/')
