@@ -10,6 +10,7 @@ pub mod policy;
 pub mod proxy;
 pub mod server;
 pub mod soap;
+pub mod state;
 pub mod token;
 pub mod upstream;
 

@@ -151,6 +151,7 @@ fn secrets_are_exposed_in_few_places_only() {
             "src/identity/placeholder.rs",
             "src/identity/presented.rs",
             "src/proxy/envelope.rs",
+            "src/state/keys.rs",
             "src/token.rs",
             "src/token/endpoint.rs",
             "src/upstream/tunnel.rs"
