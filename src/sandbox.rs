@@ -1,21 +1,27 @@
-//! A simulated Marketing Cloud tenant: real sockets, its own TLS certificate authority, state in memory, and a journal
+//! A simulated Marketing Cloud tenant, with what Salesforce has beside it: real sockets, its own TLS certificate authority, state in memory, and a journal
 //! of everything that arrived.
 //!
 //! Tests assert on the journal, and the `sandbox` command lets people try the proxy without an account. It is stricter
 //! than the vendor wherever a correct proxy has no excuse, and shares no code with the proxy: a fault in one must not
 //! hide in both.
 
+mod account_engagement;
 mod answer;
 mod asset;
 mod auth;
 mod certificate;
+mod consent;
 mod control;
+mod core;
+mod data_cloud;
 mod digest;
 mod face;
+mod form;
 mod intake;
 mod journal;
 mod ledger;
 mod listen;
+mod logins;
 mod message;
 mod payload;
 mod platform;
@@ -25,10 +31,12 @@ mod rest;
 mod row;
 mod scope;
 mod script;
+mod settings;
 mod shared;
 mod soap;
 mod strict;
 mod switches;
+mod tenant;
 mod visit;
 mod wire;
 
@@ -37,9 +45,11 @@ mod client;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod neighbour_tests;
+#[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,75 +59,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+pub use self::core::KeyError;
 pub use certificate::CertificateError;
 pub use face::Face;
 pub use journal::Entry;
 pub use payload::pattern_byte;
 pub use records::SentMessage;
 pub use script::Script;
+pub use settings::Settings;
 pub use soap::{SoapEntry, SoapFault, SoapVersion};
-pub use switches::{ErrorShape, MissingScope, Switches, UnknownAccount, WrongHost};
+pub use switches::{ErrorShape, MissingScope, Pkce, Switches, Tssd, UnknownAccount, WrongHost};
+pub use tenant::AuthorizeError;
 
 use certificate::Identity;
 use shared::Shared;
-
-/// What a tenant is like.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The tenant's subdomain; names below it are in the certificate and accepted as Host.
-    pub subdomain: String,
-    /// The installed package's client id.
-    pub client_id: String,
-    /// The installed package's client secret.
-    pub client_secret: String,
-    /// Member ids of the enterprise's business units; the first is the default.
-    pub accounts: Vec<u64>,
-    /// How long a token lives.
-    pub lifetime: Duration,
-    /// Where the auth face listens; port 0 takes a free one, here and below.
-    pub auth: SocketAddr,
-    /// Where the REST face listens.
-    pub rest: SocketAddr,
-    /// Where the SOAP face listens.
-    pub soap: SocketAddr,
-    /// Where the control API listens, in plain HTTP.
-    pub control: SocketAddr,
-    /// The host that the tenant names in its URLs, before the port.
-    pub instance_host: String,
-    /// The scopes that the package grants; all known ones by default.
-    pub scopes: Vec<String>,
-    /// What nobody outside knows for certain.
-    pub switches: Switches,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            subdomain: "mcsandbox0000000000000000000".to_owned(),
-            client_id: "sandboxclientid000000000".to_owned(),
-            client_secret: "sandboxclientsecret00000".to_owned(),
-            accounts: vec![510_001_234, 510_001_235, 510_001_236],
-            // What real tenants say, against the twenty minutes of the documentation.
-            lifetime: Duration::from_secs(1_079),
-            auth: free,
-            rest: free,
-            soap: free,
-            control: free,
-            instance_host: "localhost".to_owned(),
-            scopes: scope::ALL.iter().map(|scope| (*scope).to_owned()).collect(),
-            switches: Switches::default(),
-        }
-    }
-}
-
-impl Settings {
-    /// The vendor's name for a face of this tenant.
-    #[must_use]
-    pub fn vendor_host(&self, face: Face) -> String {
-        format!("{}.{}.marketingcloudapis.com", self.subdomain, face.name())
-    }
-}
 
 /// Why a tenant does not start.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +88,9 @@ pub enum StartError {
     /// The certificate cannot be made.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The key that verifies assertions cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// A running tenant. Clones are one and the same; it stops with [`Tenant::stop`], or when the last clone is dropped.
@@ -153,18 +111,23 @@ impl Tenant {
     /// An address that is taken, or a certificate that cannot be made for the names in `settings`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let identity = Identity::new(&settings)?;
-        let [auth, rest, soap] = [
-            bind(settings.auth)?,
-            bind(settings.rest)?,
-            bind(settings.soap)?,
-        ];
+        let key = settings.jwt_public_key_pem.as_deref();
+        let key = key.map(core::public_key).transpose()?;
+        let mut bound = Vec::new();
+        for face in Face::ALL {
+            bound.push((face, bind(settings.listen(face))?));
+        }
         let control = bind(settings.control)?;
-        let addresses = [auth.1, rest.1, soap.1];
-        let shared = Arc::new(Shared::new(settings, identity.ca_pem, addresses, control.1));
+        let mut addresses = Face::ALL.map(|face| settings.listen(face));
+        for (face, (_, address)) in &bound {
+            *face.of_mut(&mut addresses) = *address;
+        }
+        let shared = Shared::new(settings, identity.ca_pem, addresses, control.1, key);
+        let shared = Arc::new(shared);
         let stop = watch::Sender::new(false);
         let acceptor = TlsAcceptor::from(identity.server);
         let mut listeners = JoinSet::new();
-        for (face, (listener, _)) in [(Face::Auth, auth), (Face::Rest, rest), (Face::Soap, soap)] {
+        for (face, (listener, _)) in bound {
             let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
             listeners.spawn(listen::serve_face(
                 shared,
@@ -284,13 +247,13 @@ impl Tenant {
         self.0.shared.records().sends()
     }
 
-    /// Successful token answers.
+    /// Successful token answers of all faces.
     #[must_use]
     pub fn mints(&self) -> u64 {
         self.0.shared.mints()
     }
 
-    /// All calls to `/v2/token` that were not refused for their head, scripted ones included.
+    /// All calls to the token endpoints of all faces that were not refused for their head, scripted ones included.
     #[must_use]
     pub fn token_requests(&self) -> u64 {
         self.0.shared.token_requests()
@@ -317,9 +280,9 @@ impl Tenant {
         self.0.shared.ledger().expire(None);
     }
 
-    /// How long tokens to come live; `expires_in` says it in whole seconds, rounded down.
+    /// How long tokens to come of the auth face live; `expires_in` says it in whole seconds, rounded down.
     pub fn set_lifetime(&self, lifetime: Duration) {
-        self.0.shared.set_lifetime(lifetime);
+        self.0.shared.set_lifetime(Face::Auth, lifetime);
     }
 
     /// The client secret that counts from now on; tokens live on.
@@ -327,20 +290,17 @@ impl Tenant {
         secret.clone_into(&mut self.0.shared.ledger().client_secret);
     }
 
-    /// Keys to lay over each token answer to come, in place of earlier ones; null takes a key away.
+    /// Keys to lay over each token answer of the auth face to come, in place of earlier ones; null takes a key away.
     pub fn set_token_answer(&self, patch: Map<String, Value>) {
-        self.0.shared.ledger().answer_patch = patch;
+        self.0.shared.set_token_answer(Face::Auth, patch);
     }
 
-    /// The instance URLs that token answers to come name.
+    /// The instance URLs that token answers of the auth face to come name.
     pub fn set_instance_urls(&self, rest: &str, soap: &str) {
         let mut ledger = self.0.shared.ledger();
-        ledger
-            .answer_patch
-            .insert("rest_instance_url".to_owned(), json!(rest));
-        ledger
-            .answer_patch
-            .insert("soap_instance_url".to_owned(), json!(soap));
+        let patch = Face::Auth.of_mut(&mut ledger.answer_patches);
+        patch.insert("rest_instance_url".to_owned(), json!(rest));
+        patch.insert("soap_instance_url".to_owned(), json!(soap));
     }
 
     /// Orders what coming requests get.

@@ -25,6 +25,9 @@ const CONTROL_PORT: u16 = 7364;
 const AUTH_PORT: u16 = 7365;
 const REST_PORT: u16 = 7366;
 const SOAP_PORT: u16 = 7367;
+const CORE_PORT: u16 = 7368;
+const DATA_CLOUD_PORT: u16 = 7369;
+const ACCOUNT_ENGAGEMENT_PORT: u16 = 7370;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -152,6 +155,9 @@ fn settings() -> Settings {
         auth: at(AUTH_PORT),
         rest: at(REST_PORT),
         soap: at(SOAP_PORT),
+        core: at(CORE_PORT),
+        data_cloud: at(DATA_CLOUD_PORT),
+        account_engagement: at(ACCOUNT_ENGAGEMENT_PORT),
         control: at(CONTROL_PORT),
         ..Settings::default()
     }

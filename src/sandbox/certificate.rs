@@ -1,4 +1,4 @@
-//! The tenant's own certificate authority and the certificate of its three faces.
+//! The tenant's own certificate authority and the certificate of its faces.
 //!
 //! Made anew at every start, and kept in memory only.
 
@@ -71,7 +71,11 @@ fn names(settings: &Settings) -> Vec<String> {
         "127.0.0.1".to_owned(),
         "::1".to_owned(),
     ];
-    names.extend(Face::ALL.map(|face| settings.vendor_host(face)));
+    names.extend(
+        Face::ALL
+            .into_iter()
+            .flat_map(|face| settings.vendor_hosts(face)),
+    );
     if !names.contains(&settings.instance_host) {
         names.push(settings.instance_host.clone());
     }

@@ -2,6 +2,7 @@
 //!
 //! One connection a call; fails loudly.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +25,15 @@ pub(super) async fn tenant() -> Tenant {
 }
 
 pub(super) async fn connect(tenant: &Tenant, face: Face) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_as(tenant, face, "localhost").await
+}
+
+/// The same under another name, as a client does for which names are overridden.
+pub(super) async fn connect_as(
+    tenant: &Tenant,
+    face: Face,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(tenant.ca_pem().as_bytes()).unwrap())
@@ -35,7 +45,7 @@ pub(super) async fn connect(tenant: &Tenant, face: Face) -> std::io::Result<TlsS
         .with_root_certificates(roots)
         .with_no_client_auth();
     let stream = TcpStream::connect(tenant.address(face)).await?;
-    let name = "localhost".try_into().unwrap();
+    let name = name.to_owned().try_into().unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
@@ -46,6 +56,9 @@ fn authority(tenant: &Tenant, face: Face) -> &str {
         Face::Auth => tenant.auth_authority(),
         Face::Rest => tenant.rest_authority(),
         Face::Soap => tenant.soap_authority(),
+        Face::Core => tenant.core_authority(),
+        Face::DataCloud => tenant.data_cloud_authority(),
+        Face::AccountEngagement => tenant.account_engagement_authority(),
     }
 }
 
@@ -89,6 +102,10 @@ pub(super) async fn ask_token(tenant: &Tenant, changes: Value) -> (u16, Value) {
     for (key, value) in changes.as_object().unwrap() {
         body[key] = value.clone();
     }
+    // What is null is left out.
+    body.as_object_mut()
+        .unwrap()
+        .retain(|_, value| !value.is_null());
     let headers = [("Content-Type", "application/json")];
     let answer = call(
         tenant,
@@ -126,6 +143,74 @@ pub(super) async fn rest(
     call(tenant, Face::Rest, method, target, &headers, body)
         .await
         .unwrap()
+}
+
+/// An authorize request as it should be, with these parameters changed, or left out where they are empty.
+pub(super) fn authorize_target(tenant: &Tenant, face: Face, changes: &[(&str, &str)]) -> String {
+    let usual = [
+        ("response_type", "code"),
+        ("client_id", tenant.settings().client_id.as_str()),
+        ("redirect_uri", "http://127.0.0.1:7363/oauth/callback"),
+        ("state", "the state"),
+    ];
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (key, value) in usual {
+        if !changes.iter().any(|(changed, _)| *changed == key) {
+            query.append_pair(key, value);
+        }
+    }
+    query.extend_pairs(changes);
+    let path = match face {
+        Face::Core => "/services/oauth2/authorize",
+        _ => "/v2/authorize",
+    };
+    format!("{path}?{}", query.finish())
+}
+
+/// A code for an authorize request with these changes, as a user who allows would give it.
+pub(super) fn code(tenant: &Tenant, face: Face, changes: &[(&str, &str)]) -> String {
+    let base = match face {
+        Face::Core => tenant.core_url(),
+        _ => tenant.auth_url(),
+    };
+    let target = authorize_target(tenant, face, changes);
+    let url = format!("{}{target}", base.trim_end_matches('/'));
+    query_of(&tenant.authorize(&url).unwrap())["code"].clone()
+}
+
+/// The query of a URL.
+pub(super) fn query_of(url: &str) -> HashMap<String, String> {
+    let query = url.split_once('?').unwrap().1;
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// Posts a form to the core face and reads the JSON that comes.
+pub(super) async fn core_form(
+    tenant: &Tenant,
+    target: &str,
+    fields: &[(&str, &str)],
+) -> (u16, Value) {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(fields);
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let answer = call(tenant, Face::Core, "POST", target, &headers, &form.finish())
+        .await
+        .unwrap();
+    (answer.status().as_u16(), parsed(&answer))
+}
+
+/// A core token of the client's own.
+pub(super) async fn core_token(tenant: &Tenant) -> String {
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", tenant.settings().client_id.as_str()),
+        ("client_secret", tenant.settings().client_secret.as_str()),
+    ];
+    let (status, answer) = core_form(tenant, "/services/oauth2/token", &fields).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["access_token"].as_str().unwrap().to_owned()
 }
 
 pub(super) fn parsed(answer: &Response<Bytes>) -> Value {

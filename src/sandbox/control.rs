@@ -2,6 +2,8 @@
 //!
 //! Changes the same state as calls in-process, and serves loopback callers only: no page in a browser gets through.
 
+mod login;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,14 +37,25 @@ const CALLS: &str = "\
 GET    /               this list
 GET    /state          addresses, counts, live tokens by account, waiting scripts, switches
 GET    /ca.pem         the certificate authority of the TLS faces
-GET    /journal        what arrived; ?face=auth|rest|soap ?path=PREFIX ?since=SEQUENCE
+GET    /journal        what arrived; ?face=auth|rest|soap|core|data_cloud|account_engagement ?path=PREFIX
+                       ?since=SEQUENCE
 DELETE /journal        forget it
 GET    /sends          messages that were accepted, one entry each
 POST   /tokens/revoke  {\"account\": MID} or nothing for all
 POST   /tokens/expire  {\"account\": MID} or nothing for all
-PUT    /lifetime       {\"seconds\": 3} of tokens to come; fractions are fine
+PUT    /lifetime       {\"seconds\": 3, \"face\": \"auth\"} of tokens to come that this face takes; fractions are
+                       fine, and without a face it is auth
 PUT    /secret         {\"client_secret\": \"...\"} that counts from now on
-PUT    /token-answer   keys laid over each token answer to come, null takes one away; {} ends it
+PUT    /token-answer   keys laid over each token answer to come, null takes one away; {} ends it;
+                       ?face=core for core tokens, ?face=data_cloud for exchanges
+POST   /authorize      {\"url\", \"deny\": false}: plays a browser and its user; says the location that follows
+POST   /codes/expire   codes not used yet are past their time
+POST   /refresh-tokens {\"face\": \"auth|core\", \"account\": MID, \"scopes\": []} of a login that nobody has to click
+                       through; all may be left out
+POST   /logins/end     users take all consents back: no refresh token is good any more
+PUT    /redirect-uris  {\"redirect_uris\": []} where browsers may be sent back to
+PUT    /package        {\"public\": true}: the package has no secret
+PUT    /jwt-public-key {\"pem\": \"...\"} that verifies assertions, a public key or a certificate
 POST   /script         {\"face\", \"method\", \"path_prefix\", \"skip\", \"count\", \"status\", \"body\", \"headers\",
                         \"retry_after\", \"delay_ms\", \"reset\", \"reset_after_request_bytes\", \"truncate_after\",
                         \"error_shape\": \"oauth|vendor\",
@@ -161,19 +174,22 @@ fn call(shared: &Shared, parts: &Parts, body: Map<String, Value>) -> Result<Answ
             shared.ledger().expire(order.account);
         }
         (&Method::PUT, "/lifetime") => {
-            let order: LifetimeOrder = read(body, &["seconds"])?;
+            let order: LifetimeOrder = read(body, &["seconds", "face"])?;
             let lifetime = Duration::try_from_secs_f64(order.seconds)
                 .map_err(|fault| refusal(400, &format!("seconds: {fault}.")))?;
-            shared.set_lifetime(lifetime);
+            shared.set_lifetime(order.face.unwrap_or(Face::Auth).issuer(), lifetime);
         }
         (&Method::PUT, "/secret") => {
             let order: SecretOrder = read(body, &["client_secret"])?;
             shared.ledger().client_secret = order.client_secret;
         }
-        (&Method::PUT, "/token-answer") => shared.ledger().answer_patch = body,
+        (&Method::PUT, "/token-answer") => {
+            let face = named_face(parts.uri.query())?.unwrap_or(Face::Auth);
+            shared.set_token_answer(face.issuer(), body);
+        }
         (&Method::POST, "/script") => {
             if !body.contains_key("face") {
-                return Err(refusal(400, "face is missing: auth, rest or soap."));
+                return Err(refusal(400, "face is missing."));
             }
             shared.scripts().add(read(body, Script::KEYS)?);
         }
@@ -182,9 +198,25 @@ fn call(shared: &Shared, parts: &Parts, body: Map<String, Value>) -> Result<Answ
             let order: FaceOrder = read(body, &["face", "down"])?;
             shared.set_down(order.face, order.down);
         }
-        _ => return Err(refusal(404, "No such call; GET / lists them.")),
+        _ => return login::call(shared, parts, body),
     }
-    Ok(answer::json(200, &json!({"done": true})))
+    Ok(done())
+}
+
+fn done() -> Answer {
+    answer::json(200, &json!({"done": true}))
+}
+
+/// The face that a query names.
+fn named_face(raw_query: Option<&str>) -> Result<Option<Face>, Box<Answer>> {
+    let query = query(raw_query);
+    let Some((_, name)) = query.iter().find(|(key, _)| key == "face") else {
+        return Ok(None);
+    };
+    let face = Face::ALL.into_iter().find(|face| face.name() == name);
+    let names = Face::ALL.map(Face::name).join(", ");
+    face.map(Some)
+        .ok_or_else(|| refusal(400, &format!("face is one of {names}.")))
 }
 
 #[derive(Deserialize)]
@@ -195,6 +227,7 @@ struct TokensOrder {
 #[derive(Deserialize)]
 struct LifetimeOrder {
     seconds: f64,
+    face: Option<Face>,
 }
 
 #[derive(Deserialize)]
@@ -261,16 +294,13 @@ fn journal(shared: &Shared, raw_query: Option<&str>) -> Result<Answer, Box<Answe
         Some(Ok(since)) => since,
         Some(Err(_)) => return Err(refusal(400, "since is no sequence number.")),
     };
-    let face = text("face");
-    if face.is_some_and(|face| Face::ALL.iter().all(|known| known.name() != face)) {
-        return Err(refusal(400, "face is auth, rest or soap."));
-    }
+    let face = named_face(raw_query)?;
     let path = text("path").unwrap_or_default();
     let entries: Vec<_> = shared
         .journal
         .since(since)
         .into_iter()
-        .filter(|entry| face.is_none_or(|face| entry.face.name() == face))
+        .filter(|entry| face.is_none_or(|face| entry.face == face))
         .filter(|entry| entry.target.starts_with(path))
         .collect();
     let entries: Vec<&super::Entry> = entries.iter().map(AsRef::as_ref).collect();

@@ -2,7 +2,7 @@
 //!
 //! Never keeps a secret: what is made here is as random as a test needs, and no more.
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 
 /// SHA-256 of nothing.
 pub(super) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -56,6 +56,14 @@ pub(super) fn base64_url(data: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Whether a PKCE verifier is one, and `challenge` was made of it: RFC 7636, method S256.
+pub(super) fn answers_challenge(verifier: &str, challenge: &str) -> bool {
+    let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (43..=128).contains(&verifier.len())
+        && verifier.bytes().all(lawful)
+        && base64_url(digest(&SHA256, verifier.as_bytes()).as_ref()) == challenge
 }
 
 /// Reads base64 in either alphabet, padded or not; none if a foreign character stands in it.

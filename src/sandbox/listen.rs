@@ -1,4 +1,4 @@
-//! Sockets of the three faces: accept, TLS, HTTP/1, and the lever that resets a connection.
+//! Sockets of the faces: accept, TLS, HTTP/1, and the lever that resets a connection.
 //!
 //! Knows nothing of what is asked on them.
 

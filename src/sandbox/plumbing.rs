@@ -11,7 +11,6 @@ use serde_json::json;
 
 use super::answer::{self, Answer};
 use super::digest;
-use super::face::Face;
 use super::ledger::Bearer;
 use super::payload::{Payload, Step};
 use super::rest;
@@ -35,7 +34,7 @@ pub(super) async fn answer(visit: &mut Visit, bearer: &Bearer, path: &str) -> An
                 "length": content.length,
                 "sha256": content.sha256,
                 "complete": content.complete,
-                "account": bearer.account,
+                "account": bearer.business_unit(),
                 "body": String::from_utf8_lossy(content.kept.get(..4096).unwrap_or(&content.kept)),
             }),
         ),
@@ -45,7 +44,7 @@ pub(super) async fn answer(visit: &mut Visit, bearer: &Bearer, path: &str) -> An
         "gzip" => gzip(),
         "reason" => reason(&query),
         "headers" => headers(&query),
-        "always401" => rest::refused(&visit.switches),
+        "always401" => visit.refused(),
         _ => answer::not_found(),
     }
 }
@@ -132,7 +131,7 @@ fn status(visit: &Visit, code: &str, query: &Query) -> Answer {
         204 | 304 => answer::bare(code, Payload::empty()),
         _ => answer::json(code, &json!({"status": code})),
     };
-    let own = format!("{}sandbox/echo", visit.shared.url(Face::Rest));
+    let own = format!("{}sandbox/echo", visit.shared.url(visit.face()));
     match query.text("location") {
         Some(location) => answer::set_header(&mut answer, "location", location),
         None if matches!(code, 201 | 301 | 302 | 303 | 307 | 308) => {

@@ -29,7 +29,7 @@ pub(super) struct Call<'a> {
 /// Answers one request.
 pub(super) async fn answer(visit: &mut Visit) -> Answer {
     let path = visit.parts.uri.path().trim_start_matches('/').to_owned();
-    let Some(bearer) = lawful_bearer(visit) else {
+    let Some(bearer) = visit.lawful_bearer() else {
         visit.drain().await;
         return refused(&visit.switches);
     };
@@ -73,17 +73,6 @@ pub(super) async fn answer(visit: &mut Visit) -> Answer {
         ["platform", "v1", rest @ ..] => platform::answer(&call, rest),
         _ => answer::not_found(),
     }
-}
-
-/// The token, if there is exactly one `Authorization: Bearer TOKEN` and the token lives.
-fn lawful_bearer(visit: &Visit) -> Option<Bearer> {
-    let mut values = visit.head.values("authorization");
-    let value = values.next()?;
-    let token = value.strip_prefix("Bearer ")?;
-    if values.next().is_some() || token.contains(' ') {
-        return None;
-    }
-    visit.bearer.clone().filter(|bearer| bearer.alive)
 }
 
 /// The answer to a token that is not accepted.

@@ -1,6 +1,6 @@
-//! The scopes that an installed package can have.
+//! The scopes that an installed package of Marketing Cloud and a connected app of core Salesforce can have.
 //!
-//! Source: the npm package sfmc-sdk 2.1.2.
+//! Never judged here. Source of the former: the npm package sfmc-sdk 2.1.2.
 
 /// All of them, as the package of a sandbox tenant grants them unless told otherwise.
 pub(super) const ALL: &[&str] = &[
@@ -86,4 +86,19 @@ pub(super) const ALL: &[&str] = &[
     "webhooks_write",
     "workflows_read",
     "workflows_write",
+];
+
+/// Those that the connected app of a sandbox tenant grants on the core face.
+pub(super) const CORE: &[&str] = &[
+    "api",
+    "cdp_api",
+    "cdp_ingest_api",
+    "cdp_profile_api",
+    "cdp_query_api",
+    "id",
+    "offline_access",
+    "openid",
+    "pardot_api",
+    "refresh_token",
+    "web",
 ];

@@ -1,6 +1,6 @@
 //! What all faces and the control API share: one state, changed from inside and outside alike.
 //!
-//! Locks are held for a look or a change, never while waiting.
+//! Locks are held for a look or a change, never while waiting. Where two are needed, the logins come before the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::Settings;
-use super::face::Face;
+use super::face::{FACES, Face};
 use super::journal::Journal;
-use super::ledger::{Bearer, Ledger};
+use super::ledger::{Bearer, Ledger, Order, token_text};
+use super::logins::Logins;
 use super::records::Records;
 use super::script::{Script, Scripts};
 use super::switches::Switches;
@@ -26,27 +27,30 @@ pub(super) struct Shared {
     pub(super) ca_pem: String,
     pub(super) journal: Journal,
     /// `localhost:PORT` of each face.
-    authorities: [String; 3],
+    authorities: [String; FACES],
     /// Where each face is bound.
-    pub(super) addresses: [SocketAddr; 3],
+    pub(super) addresses: [SocketAddr; FACES],
     pub(super) control: SocketAddr,
     ledger: Mutex<Ledger>,
     records: Mutex<Records>,
     scripts: Mutex<Scripts>,
     switches: Mutex<Arc<Switches>>,
-    down: [watch::Sender<bool>; 3],
+    down: [watch::Sender<bool>; FACES],
     connection_ids: AtomicU64,
-    connections: [AtomicU64; 3],
+    connections: [AtomicU64; FACES],
+    logins: Mutex<Logins>,
     token_requests: AtomicU64,
-    mints: AtomicU64,
+    mints: [AtomicU64; FACES],
+    writes: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(
         settings: Settings,
         ca_pem: String,
-        addresses: [SocketAddr; 3],
+        addresses: [SocketAddr; FACES],
         control: SocketAddr,
+        jwt_public_key: Option<Vec<u8>>,
     ) -> Self {
         let authority =
             |address: SocketAddr| format!("{}:{}", settings.instance_host, address.port());
@@ -57,17 +61,23 @@ impl Shared {
             addresses,
             control,
             ledger: Mutex::new(Ledger::new(
-                settings.lifetime,
+                Face::ALL.map(|face| settings.lifetime(face)),
                 settings.client_secret.clone(),
+            )),
+            logins: Mutex::new(Logins::new(
+                settings.redirect_uris.clone(),
+                settings.public_package,
+                jwt_public_key,
             )),
             records: Mutex::new(Records::new(&settings.accounts)),
             scripts: Mutex::new(Scripts::default()),
             switches: Mutex::new(Arc::new(settings.switches.clone())),
-            down: [(); 3].map(|()| watch::Sender::new(false)),
+            down: [(); FACES].map(|()| watch::Sender::new(false)),
             connection_ids: AtomicU64::new(0),
-            connections: [const { AtomicU64::new(0) }; 3],
+            connections: [const { AtomicU64::new(0) }; FACES],
             token_requests: AtomicU64::new(0),
-            mints: AtomicU64::new(0),
+            mints: [const { AtomicU64::new(0) }; FACES],
+            writes: AtomicU64::new(0),
             settings,
         }
     }
@@ -87,13 +97,24 @@ impl Shared {
         if host.eq_ignore_ascii_case(self.authority(face)) {
             return true;
         }
-        let vendor = self.settings.vendor_host(face);
-        let port = face.of(&self.addresses).port();
-        host.eq_ignore_ascii_case(&vendor) || host.eq_ignore_ascii_case(&format!("{vendor}:{port}"))
+        let port = format!(":{}", face.of(&self.addresses).port());
+        let name = host.strip_suffix(port.as_str()).unwrap_or(host);
+        let vendor = self.settings.vendor_hosts(face);
+        vendor.iter().any(|known| name.eq_ignore_ascii_case(known))
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
+    }
+
+    pub(super) fn logins(&self) -> MutexGuard<'_, Logins> {
+        lock(&self.logins)
+    }
+
+    /// Ends a login of which something was used twice, with all its tokens.
+    pub(super) fn end_family(&self, family: u64) {
+        self.logins().end(family);
+        self.ledger().revoke_family(family);
     }
 
     pub(super) fn records(&self) -> MutexGuard<'_, Records> {
@@ -141,8 +162,23 @@ impl Shared {
         self.token_requests.load(Ordering::Relaxed)
     }
 
+    /// Successful token answers of one face.
+    pub(super) fn mints_of(&self, issuer: Face) -> u64 {
+        issuer.of(&self.mints).load(Ordering::Relaxed)
+    }
+
+    /// Successful token answers of all faces.
     pub(super) fn mints(&self) -> u64 {
-        self.mints.load(Ordering::Relaxed)
+        Face::ALL.into_iter().map(|face| self.mints_of(face)).sum()
+    }
+
+    /// Counts something that was changed on one of the faces beside Marketing Cloud's.
+    pub(super) fn count_write(&self) -> u64 {
+        self.writes.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// The token in a head: of a Bearer header, as it stands there.
@@ -155,40 +191,81 @@ impl Shared {
         self.ledger().look_up(token.trim())
     }
 
-    /// A token and the answer that hands it over.
-    pub(super) fn mint(&self, account: u64, scopes: BTreeSet<String>) -> Value {
+    /// A token of Marketing Cloud and the answer that hands it over.
+    pub(super) fn mint(
+        &self,
+        account: u64,
+        scopes: BTreeSet<String>,
+        family: Option<u64>,
+    ) -> Map<String, Value> {
         let alone = self.switches().one_token_per_client;
-        let scope = scopes
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let scope = joined(&scopes);
+        let text = token_text(&self.settings.client_id, account);
         let mut ledger = self.ledger();
-        let token = ledger.mint(&self.settings.client_id, account, scopes, alone);
-        self.mints.fetch_add(1, Ordering::Relaxed);
-        let mut answer = json!({
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": ledger.lifetime.as_secs(),
-            "scope": scope,
-            "rest_instance_url": self.url(Face::Rest),
-            "soap_instance_url": self.url(Face::Soap),
-        });
-        if let Some(answer) = answer.as_object_mut() {
-            lay_over(answer, &ledger.answer_patch);
+        if alone {
+            ledger.revoke(Some(account));
         }
+        let order = Order {
+            issuer: Face::Auth,
+            account,
+            scopes,
+            family,
+        };
+        let token = ledger.mint(text, order);
+        let lifetime = *Face::Auth.of(&ledger.lifetimes);
+        let answer = [
+            ("access_token", json!(token)),
+            ("token_type", json!("Bearer")),
+            ("expires_in", json!(lifetime.as_secs())),
+            ("scope", json!(scope)),
+            ("rest_instance_url", json!(self.url(Face::Rest))),
+            ("soap_instance_url", json!(self.url(Face::Soap))),
+        ];
         answer
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 
-    pub(super) fn set_lifetime(&self, lifetime: Duration) {
-        self.ledger().lifetime = lifetime;
+    /// Counts a token answer and lays over it what a test has ordered.
+    pub(super) fn minted(&self, issuer: Face, mut answer: Map<String, Value>) -> Value {
+        issuer.of(&self.mints).fetch_add(1, Ordering::Relaxed);
+        lay_over(&mut answer, issuer.of(&self.ledger().answer_patches));
+        Value::Object(answer)
+    }
+
+    /// How long tokens to come of a face live.
+    pub(super) fn set_lifetime(&self, issuer: Face, lifetime: Duration) {
+        *issuer.of_mut(&mut self.ledger().lifetimes) = lifetime;
+    }
+
+    /// What is laid over token answers to come of a face.
+    pub(super) fn set_token_answer(&self, issuer: Face, patch: Map<String, Value>) {
+        *issuer.of_mut(&mut self.ledger().answer_patches) = patch;
     }
 
     /// Counts, for people and for tests that poll.
     pub(super) fn summary(&self) -> Value {
-        let (lifetime, alive) = {
+        let (lifetime, alive, core, data_cloud) = {
             let ledger = self.ledger();
-            (ledger.lifetime.as_millis(), ledger.alive())
+            let lifetime = Face::Auth.of(&ledger.lifetimes).as_millis();
+            let of = |face| ledger.alive_of(face);
+            (
+                lifetime,
+                ledger.alive(),
+                of(Face::Core),
+                of(Face::DataCloud),
+            )
+        };
+        let logins = {
+            let logins = self.logins();
+            json!({
+                "refreshes": logins.refreshes(),
+                "families_ended": logins.families_ended(),
+                "refresh_tokens_alive": logins.alive(),
+                "redirect_uris": logins.redirect_uris,
+                "public_package": logins.public_package,
+            })
         };
         let tokens: BTreeMap<String, u64> = alive
             .into_iter()
@@ -214,14 +291,24 @@ impl Shared {
             "lifetime_ms": u64::try_from(lifetime).unwrap_or(u64::MAX),
             "faces": faces,
             "tokens_alive": tokens,
+            "core_tokens_alive": core,
+            "data_cloud_tokens_alive": data_cloud,
+            "logins": logins,
             "token_requests": self.token_requests(),
             "mints": self.mints(),
+            "writes": self.writes(),
             "sends": self.records().sends_total(),
             "journal_entries": self.journal.len(),
             "scripts": self.scripts().waiting(),
             "switches": *self.switches(),
         })
     }
+}
+
+/// Scopes as token answers say them.
+pub(super) fn joined(scopes: &BTreeSet<String>) -> String {
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    scopes.join(" ")
 }
 
 /// Lays `patch` over `answer`; null takes a key away.

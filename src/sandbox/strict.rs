@@ -23,9 +23,12 @@ const ONCE: &[&str] = &["content-length", "transfer-encoding", "content-type"];
 /// Query keys that would carry a secret.
 const SECRET_KEYS: &[&str] = &[
     "access_token",
+    "assertion",
     "client_secret",
+    "code_verifier",
     "fueloauth",
     "refresh_token",
+    "subject_token",
 ];
 
 /// All faults of a head, in words.
@@ -98,6 +101,12 @@ fn target_faults(head: &Head) -> Vec<String> {
         faults.push("target carries the token".to_owned());
     }
     faults
+}
+
+/// What is wrong with a token of one face on another that does not take it.
+pub(super) fn foreign_token(issuer: Face, face: Face) -> String {
+    let (issuer, face) = (issuer.name(), face.name());
+    format!("a token of the {issuer} face came to the {face} face")
 }
 
 /// Why the `Host` of a head is not this face's; none if it is.

@@ -1,4 +1,4 @@
-//! What nobody outside knows for certain about Marketing Cloud, as switches.
+//! What nobody outside knows for certain about Marketing Cloud and its neighbours, as switches.
 //!
 //! Never a place for what is documented: that is simply how the tenant behaves.
 
@@ -53,6 +53,44 @@ pub struct Switches {
     pub soap_page_size: usize,
     /// Every operation on objects is answered 200 with `Error: API Permission Failed. …`, whatever scopes a token has.
     pub soap_permission_failed: bool,
+    /// Users consent without being asked: `/v2/authorize` and its sibling on the core face redirect at once.
+    pub auto_consent: bool,
+    /// What a login answers as `tssd`; whether it is always there is unknown.
+    pub tssd: Tssd,
+    /// What the auth face makes of PKCE, of which the vendor's documentation is silent.
+    pub pkce: Pkce,
+    /// How long a code lives; five minutes by the documentation, fewer for tests.
+    pub code_lifetime_ms: u64,
+    /// How long a refresh token lives; 30 days by the documentation.
+    pub refresh_lifetime_seconds: u64,
+    /// The auth face gives another refresh token at each use, and the old one is spent; otherwise it says the same one again.
+    ///
+    /// Source: every SDK overwrites what it has when one is returned; whether the vendor enforces it is unknown.
+    pub refresh_rotation: bool,
+    /// A spent refresh token stays good until its successor is first used, as some servers do.
+    pub rotation_grace: bool,
+    /// The core face gives another refresh token at each use.
+    pub core_refresh_rotation: bool,
+    /// The core face refuses a refresh that comes while another with the same token has just come; the token stays good.
+    ///
+    /// Source: segmentio/action-destinations 2300.
+    pub core_concurrent_refresh_fails: bool,
+    /// How long after a refresh another one counts as concurrent.
+    pub core_concurrent_refresh_ms: u64,
+    /// The user has approved the connected app; otherwise assertions are refused with `user hasn't approved this consumer`.
+    pub core_approved: bool,
+    /// The status of a dead token at the core face's userinfo; REST says 401 in any case.
+    pub core_userinfo_refusal_status: u16,
+    /// A core token is refused everywhere once it has been exchanged for one of Data Cloud.
+    ///
+    /// Source: the vendor's own Python connector revokes it then.
+    pub exchange_revokes_core: bool,
+    /// The status of Account Engagement's error 184.
+    ///
+    /// Source: 400 and 401 were seen (segmentio/action-destinations 2306).
+    pub account_engagement_refusal_status: u16,
+    /// The code of Account Engagement's error for a missing or wrong business unit: seen as 49, and later as 201.
+    pub account_engagement_unit_code: u64,
 }
 
 impl Default for Switches {
@@ -72,6 +110,21 @@ impl Default for Switches {
             soap_12_faults: true,
             soap_page_size: 2_500,
             soap_permission_failed: false,
+            auto_consent: false,
+            tssd: Tssd::Own,
+            pkce: Pkce::Verified,
+            code_lifetime_ms: 300_000,
+            refresh_lifetime_seconds: 30 * 24 * 3_600,
+            refresh_rotation: true,
+            rotation_grace: false,
+            core_refresh_rotation: false,
+            core_concurrent_refresh_fails: false,
+            core_concurrent_refresh_ms: 1_000,
+            core_approved: true,
+            core_userinfo_refusal_status: 403,
+            exchange_revokes_core: true,
+            account_engagement_refusal_status: 401,
+            account_engagement_unit_code: 201,
         }
     }
 }
@@ -93,6 +146,21 @@ impl Switches {
         "soap_12_faults",
         "soap_page_size",
         "soap_permission_failed",
+        "auto_consent",
+        "tssd",
+        "pkce",
+        "code_lifetime_ms",
+        "refresh_lifetime_seconds",
+        "refresh_rotation",
+        "rotation_grace",
+        "core_refresh_rotation",
+        "core_concurrent_refresh_fails",
+        "core_concurrent_refresh_ms",
+        "core_approved",
+        "core_userinfo_refusal_status",
+        "exchange_revokes_core",
+        "account_engagement_refusal_status",
+        "account_engagement_unit_code",
     ];
 }
 
@@ -140,4 +208,28 @@ pub enum MissingScope {
     NotAuthorized,
     /// 403 `Insufficient privileges` everywhere.
     Forbidden,
+}
+
+/// What a login says as `tssd`, the subdomain that the user belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tssd {
+    /// The tenant's own subdomain.
+    Own,
+    /// Nothing.
+    Absent,
+    /// `{"named": "…"}`: this, true or not.
+    Named(String),
+}
+
+/// What the auth face makes of a `code_challenge`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pkce {
+    /// The code is good only with its verifier.
+    Verified,
+    /// Challenge and verifier are passed over, as unknown parameters are.
+    Ignored,
+    /// Either is an `invalid_request`.
+    Refused,
 }

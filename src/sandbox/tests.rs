@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::client::{ask_token, call, connect, control, parsed, rest, tenant, token};
+use super::client::{ask_token, call, connect, connect_as, control, parsed, rest, tenant, token};
 use super::{Face, Switches, Tenant};
 
 #[tokio::test]
@@ -344,4 +344,44 @@ async fn the_control_api_drives_the_same_state() {
     );
     let foreign = control(&tenant, "GET", "/", "", "Origin: https://example.com\r\n").await;
     assert!(foreign.contains("403"));
+}
+
+#[tokio::test]
+async fn every_face_answers_to_the_vendors_names() {
+    let tenant = tenant().await;
+    let names = [
+        (
+            Face::Auth,
+            "mcsandbox0000000000000000000.auth.marketingcloudapis.com",
+        ),
+        (Face::Core, "mcsandbox0000000000000000000.my.salesforce.com"),
+        (Face::Core, "login.salesforce.com"),
+        (Face::Core, "test.salesforce.com"),
+        (
+            Face::DataCloud,
+            "sandboxdatacloud000000000.c360a.salesforce.com",
+        ),
+        (Face::AccountEngagement, "pi.pardot.com"),
+        (Face::AccountEngagement, "pi.demo.pardot.com"),
+    ];
+    for (face, name) in names {
+        let mut stream = connect_as(&tenant, face, name).await.unwrap();
+        let head = format!("GET /nothing HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // The tenant closes without a TLS farewell.
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(!answer.is_empty() && !answer.contains(" 421 "), "{answer}");
+        let entry = tenant.journal().pop().unwrap();
+        assert_eq!(
+            (entry.face, entry.server_name.as_deref()),
+            (face, Some(name))
+        );
+        assert!(entry.faults.is_empty());
+    }
+    assert!(
+        connect_as(&tenant, Face::Core, "evil.example.com")
+            .await
+            .is_err()
+    );
 }

@@ -23,7 +23,7 @@ use super::script::Script;
 use super::shared::Shared;
 use super::switches::{ErrorShape, Switches, WrongHost};
 use super::wire::Head;
-use super::{auth, digest, rest, soap, strict};
+use super::{account_engagement, auth, core, data_cloud, digest, rest, soap, strict};
 
 /// Bytes of a body that the routes get to see; a longer one is answered 413.
 pub(super) const BODY_MAX: usize = 16 * 1024 * 1024;
@@ -60,10 +60,16 @@ pub(super) async fn serve(
     });
     let (faulty, misdirected) = (!faults.is_empty(), host_fault.is_some());
     faults.extend(host_fault);
+    let issuer = connection.face.issuer();
+    if let Some(bearer) = bearer.as_ref().filter(|bearer| bearer.issuer != issuer) {
+        // The face itself refuses it, in its own words.
+        faults.push(strict::foreign_token(bearer.issuer, connection.face));
+    }
+    let own = bearer.as_ref().filter(|bearer| bearer.issuer == issuer);
     let sequence = shared.journal.arrive(Arrival {
         faults: faults.clone(),
-        account: bearer.as_ref().map(|bearer| bearer.account),
-        token_valid: bearer.as_ref().is_some_and(|bearer| bearer.alive),
+        account: own.and_then(|bearer| bearer.business_unit()),
+        token_valid: own.is_some_and(|bearer| bearer.alive),
         bodiless,
         ..arrival(&connection, &parts, &head)
     });
@@ -145,6 +151,29 @@ impl Visit {
         }
     }
 
+    /// The token, if there is exactly one `Authorization: Bearer TOKEN`, the token lives, and this face takes it.
+    pub(super) fn lawful_bearer(&self) -> Option<Bearer> {
+        let mut values = self.head.values("authorization");
+        let value = values.next()?;
+        let token = value.strip_prefix("Bearer ")?;
+        if values.next().is_some() || token.contains(' ') {
+            return None;
+        }
+        let issuer = self.face().issuer();
+        let bearer = self.bearer.clone()?;
+        (bearer.alive && bearer.issuer == issuer).then_some(bearer)
+    }
+
+    /// What this face says to a token that it does not accept.
+    pub(super) fn refused(&self) -> Answer {
+        match self.face() {
+            Face::Auth | Face::Rest | Face::Soap => rest::refused(&self.switches),
+            Face::Core => core::refused(),
+            Face::DataCloud => data_cloud::refused(),
+            Face::AccountEngagement => account_engagement::refused(self),
+        }
+    }
+
     /// Tells the journal what this request said as a SOAP message.
     pub(super) fn understood(&self, message: Message) {
         self.shared.journal.understood(self.sequence, message);
@@ -186,7 +215,13 @@ impl Visit {
     }
 
     async fn answer(&mut self) -> Answer {
-        if self.face() == Face::Auth && auth::is_token_path(self.parts.uri.path()) {
+        let path = self.parts.uri.path();
+        let for_token = match self.face() {
+            Face::Auth => auth::is_token_path(path),
+            Face::Core => core::is_token_path(path),
+            _ => false,
+        };
+        if for_token {
             self.shared.count_token_request();
         }
         let method = self.parts.method.as_str();
@@ -205,6 +240,9 @@ impl Visit {
             Face::Auth => auth::answer(self).await,
             Face::Rest => rest::answer(self).await,
             Face::Soap => soap::answer(self).await,
+            Face::Core => core::answer(self).await,
+            Face::DataCloud => data_cloud::answer(self).await,
+            Face::AccountEngagement => account_engagement::answer(self).await,
         }
     }
 
@@ -266,18 +304,22 @@ impl Visit {
                 answer::whole(status, content_type, text.clone())
             }
             Some(body) => answer::json(status, body),
-            None if self.face() == Face::Soap && script.error_shape.is_none() => {
-                soap::error(self, status)
-            }
-            None => {
-                let usual = match self.face() {
-                    Face::Auth => self.switches.token_errors,
-                    Face::Rest | Face::Soap => ErrorShape::Vendor,
-                };
-                let shape = script.error_shape.unwrap_or(usual);
-                answer::error(status, shape, script.retry_after)
-            }
+            None => self.usual_error(status, script),
         }
+    }
+
+    /// What this face says with a status that a script asked for.
+    fn usual_error(&self, status: u16, script: &Script) -> Answer {
+        let shape = match (script.error_shape, self.face()) {
+            (Some(shape), _) => shape,
+            (None, Face::Auth) => self.switches.token_errors,
+            (None, Face::Rest) => ErrorShape::Vendor,
+            (None, Face::Soap) => return soap::error(self, status),
+            (None, Face::Core) => return core::error(self.parts.uri.path(), status),
+            (None, Face::DataCloud) => return data_cloud::scripted(status),
+            (None, Face::AccountEngagement) => return account_engagement::scripted(self, status),
+        };
+        answer::error(status, shape, script.retry_after)
     }
 
     /// The answer with its true length, but only a part of the body.
@@ -299,7 +341,7 @@ impl Visit {
             .any(|value| value.as_bytes().windows(4).any(|w| w == b"gzip"));
         if self.switches.gzip
             && accepts
-            && self.face() != Face::Auth
+            && matches!(self.face(), Face::Rest | Face::Soap)
             && !answer.headers().contains_key(CONTENT_ENCODING)
             && let Payload::Whole(body) = answer.body()
             && !body.is_empty()

@@ -169,11 +169,7 @@ async fn soap_call(
 
 /// One line of the journal.
 fn row(entry: &Entry) -> String {
-    let face = match entry.face {
-        Face::Auth => "auth",
-        Face::Rest => "rest",
-        Face::Soap => "soap",
-    };
+    let face = entry.face.name();
     let status = entry
         .status
         .map_or("-".to_owned(), |status| status.to_string());

@@ -16,14 +16,14 @@ pub enum SoapVersion {
 }
 
 impl SoapVersion {
-    pub(super) fn namespace(self) -> &'static str {
+    pub(in crate::sandbox) fn namespace(self) -> &'static str {
         match self {
             Self::V11 => "http://schemas.xmlsoap.org/soap/envelope/",
             Self::V12 => "http://www.w3.org/2003/05/soap-envelope",
         }
     }
 
-    pub(super) fn content_type(self) -> &'static str {
+    pub(in crate::sandbox) fn content_type(self) -> &'static str {
         match self {
             Self::V11 => "text/xml; charset=utf-8",
             Self::V12 => "application/soap+xml; charset=utf-8",
@@ -43,7 +43,8 @@ pub struct SoapEntry {
     pub action: Option<String>,
     /// The version of the envelope.
     pub version: SoapVersion,
-    /// Elements named `fueloauth` anywhere in the Header, in whatever namespace.
+    /// Elements that carry a token anywhere in the Header, in whatever namespace: `fueloauth`, and on the core face
+    /// `sessionId`.
     pub token_count: usize,
     /// SHA-256, in lower-case hex, of the received bytes from the start of the Body element's start tag to the end of
     /// its end tag.

@@ -16,6 +16,7 @@ use crate::sandbox::intake::Content;
 use crate::sandbox::journal::Message;
 use crate::sandbox::ledger::Bearer;
 use crate::sandbox::shared::Shared;
+use crate::sandbox::strict::foreign_token;
 use crate::sandbox::switches::Switches;
 use crate::sandbox::visit::Visit;
 
@@ -67,6 +68,11 @@ pub(super) fn hear<T>(
         message.entry = Some(envelope.entry(&content.kept, &text, action, credentials.token_count));
         let token = credentials.token.as_deref();
         let bearer = token.and_then(|token| visit.shared.ledger().look_up(token));
+        let foreign = bearer.as_ref().map(|bearer| bearer.issuer);
+        if let Some(issuer) = foreign.filter(|issuer| *issuer != Face::Auth) {
+            message.faults.push(foreign_token(issuer, Face::Soap));
+        }
+        let bearer = bearer.filter(|bearer| bearer.issuer == Face::Auth);
         message.account = bearer.as_ref().map(|bearer| bearer.account);
         message.token_valid = bearer.as_ref().is_some_and(|bearer| bearer.alive);
         message.faults.extend_from_slice(&credentials.faults);
