@@ -22,7 +22,8 @@ use hyper_util::rt::TokioIo;
 use sfmc_auth_proxy::metrics::Metrics;
 use sfmc_auth_proxy::secret::Secret;
 use sfmc_auth_proxy::token::{
-    Account, Endpoint, EndpointSettings, InstanceLock, Labels, Route, TokenStore, TrustedHost,
+    Account, Endpoint, EndpointSettings, GrantType, InstanceLock, Kind, Labels, Route, TokenStore,
+    TrustedHost,
 };
 use sfmc_auth_proxy::upstream::{self, Trust, Upstream};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,9 +62,12 @@ async fn origin() -> SocketAddr {
 
 fn endpoint_settings(origin: SocketAddr) -> EndpointSettings {
     EndpointSettings {
+        kind: Kind::MarketingCloud,
+        grant_type: GrantType::ClientCredentials,
+        token_lifetime: Duration::from_secs(3600),
         auth_url: format!("http://{origin}/").parse().unwrap(),
         client_id: "bench".to_owned(),
-        client_secret: Secret::new("bench"),
+        client_secret: Some(Secret::new("bench")),
         scope: None,
         refresh_before: Duration::from_secs(120),
         lock: InstanceLock {
@@ -94,12 +98,11 @@ fn account(runtime: &Runtime) -> Arc<Account> {
     let metrics = Metrics::new().unwrap();
     let store = TokenStore::new(runtime.handle().clone(), metrics, 10, 20);
     let trust = Trust::system().unwrap();
-    let endpoint = Endpoint::new(
+    let (settings, upstream) = (
         endpoint_settings(origin),
         Upstream::new(upstream_settings()),
-        trust,
-    )
-    .unwrap();
+    );
+    let endpoint = Endpoint::new("bench", settings, upstream, trust, None).unwrap();
     let labels = Labels {
         tenant: "bench".to_owned(),
         account: "default".to_owned(),

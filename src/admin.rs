@@ -1,17 +1,28 @@
-//! The admin listener: health and metrics. Never shows a token.
+//! The admin listener: health, metrics, and the pages for logins. Never shows a token.
 //!
 //! Runs beside the workers, so that a busy or stuck worker cannot make a healthy proxy look dead.
 
+mod alone;
+mod form;
+mod gate;
+mod health;
+mod login;
+mod origin;
+mod page;
+mod session;
+mod sign_in;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
-use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use aws_lc_rs::error::Unspecified;
+use http::header::{CONNECTION, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,72 +30,92 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::login::Desk;
 use crate::metrics::Metrics;
+use crate::secret::Secret;
+
+pub use alone::receive;
+pub use health::Health;
+
+use gate::Gate;
+use health::Told;
+use origin::Names;
+use page::{Answer, text};
+use session::{Sessions, Ticket};
 
 const CONNECTIONS_MAX: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where logins come back to.
+const CALLBACK: &str = "/oauth/callback";
 
 /// Where the admin listener is bound.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Who knows it may do more than look at health and metrics.
+    pub token: Option<Secret>,
 }
 
-/// What the health paths tell. Latches go one way only.
-#[derive(Debug, Default)]
-pub struct Health {
-    tried: AtomicBool,
-    had_token: AtomicBool,
-    draining: AtomicBool,
-}
-
-impl Health {
-    /// Every default account has been tried once.
-    pub fn set_tried(&self) {
-        self.tried.store(true, Ordering::Relaxed);
-    }
-
-    /// A token has been had.
-    pub fn set_had_token(&self) {
-        self.had_token.store(true, Ordering::Relaxed);
-    }
-
-    /// The proxy is going to stop.
-    pub fn set_draining(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    fn not_ready_because(&self) -> Option<&'static str> {
-        if self.draining.load(Ordering::Relaxed) {
-            Some("draining")
-        } else if !self.had_token.load(Ordering::Relaxed) {
-            Some("no token has been had yet")
-        } else {
-            None
-        }
-    }
-}
-
-/// What the admin listener shows.
+/// What the admin listener shows, and to whom.
 pub struct Admin {
-    /// Health.
-    pub health: Arc<Health>,
-    /// Metrics.
-    pub metrics: Arc<Metrics>,
-    /// The tenants' names.
-    pub tenants: Vec<String>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    desk: Desk,
+    tenants: Vec<String>,
+    names: Names,
+    gate: Gate,
+    sessions: Sessions,
+}
+
+impl Admin {
+    /// `settings` name the address that is really bound. `tenants` are all tenants' names.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no random numbers.
+    pub fn new(
+        settings: &Settings,
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+        desk: Desk,
+        tenants: Vec<String>,
+    ) -> Result<Self, Unspecified> {
+        Ok(Self {
+            health,
+            metrics,
+            names: Names::new(desk.redirect_uris()),
+            desk,
+            tenants,
+            gate: Gate::new(settings.listen, settings.token.as_ref())?,
+            sessions: Sessions::new()?,
+        })
+    }
 }
 
 /// Serves until the future is dropped.
 pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
+    let answer = move |request, peer| {
+        let admin = Arc::clone(&admin);
+        async move { admin.answer(request, peer).await }
+    };
+    accept(listener, answer).await;
+}
+
+async fn accept<F>(
+    listener: TcpListener,
+    answer: impl Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
+) where
+    F: Future<Output = Answer> + Send + 'static,
+{
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = tokio::task::JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let stream = match listener.accept().await {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(cause = %error, "the admin listener could not accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -94,12 +125,12 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
-        let admin = Arc::clone(&admin);
+        let answer = answer.clone();
         connections.spawn(async move {
             let _permit = permit;
             let service = service_fn(move |request| {
-                let answer = admin.answer(&request);
-                async move { Ok::<_, std::convert::Infallible>(answer) }
+                let answer = answer(request, peer.ip());
+                async move { Ok::<_, std::convert::Infallible>(answer.await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -113,127 +144,125 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     }
 }
 
+/// A request's head, and whence and when it came.
+struct Asked {
+    parts: Parts,
+    peer: IpAddr,
+    now: Instant,
+}
+
+impl Asked {
+    fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// Whether something is to be shown, and nothing done.
+    fn is_get(&self) -> bool {
+        matches!(self.parts.method, Method::GET | Method::HEAD)
+    }
+}
+
 impl Admin {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if !is_own_host(request) {
-            return text(
-                StatusCode::MISDIRECTED_REQUEST,
-                "This Host is not the admin listener's. Use its address.\n",
-            );
-        }
-        if !is_own_origin(request) {
-            return text(
-                StatusCode::FORBIDDEN,
-                "A web page of another origin may not read this.\n",
-            );
-        }
-        let path = request.uri().path();
-        if !matches!(
-            path,
-            "/livez" | "/healthz" | "/startupz" | "/readyz" | "/metrics"
-        ) {
-            return text(
-                StatusCode::NOT_FOUND,
-                "Here are /livez, /readyz, /startupz and /metrics.\n",
-            );
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "GET only.\n");
-            answer
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return answer;
-        }
-        match path {
-            "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/startupz" if self.health.tried.load(Ordering::Relaxed) => {
-                text(StatusCode::OK, "ok\n")
-            }
-            "/startupz" => text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not every default account has been tried yet\n",
-            ),
-            "/readyz" => self.ready(request.uri().query()),
-            _ => self.metrics(),
-        }
-    }
-
-    fn ready(&self, query: Option<&str>) -> Response<Full<Bytes>> {
-        let (status, first) = match self.health.not_ready_because() {
-            None => (StatusCode::OK, "ok"),
-            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        let (parts, body) = request.into_parts();
+        let asked = Asked {
+            parts,
+            peer,
+            now: Instant::now(),
         };
-        let mut words = format!("{first}\n");
-        if query.is_some_and(|query| {
-            query
-                .split('&')
-                .any(|pair| pair == "verbose" || pair.starts_with("verbose="))
-        }) {
-            for tenant in &self.tenants {
-                let ready = self.metrics.tenant_ready.with_label_values(&[tenant]).get() == 1;
-                words.push_str(&format!(
-                    "tenant {tenant}: {}\n",
-                    if ready {
-                        "has had a token"
-                    } else {
-                        "no token yet"
-                    }
-                ));
-            }
+        let mut answer = self.judge_and_answer(&asked, body).await;
+        if asked.parts.method == Method::POST && !answer.status().is_redirection() {
+            // Perhaps its body was not read.
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
         }
-        text(status, &words)
-    }
-
-    fn metrics(&self) -> Response<Full<Bytes>> {
-        let mut answer = Response::new(Full::new(Bytes::from(self.metrics.render())));
-        let headers = answer.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
-        );
         answer
     }
+
+    async fn judge_and_answer(&self, asked: &Asked, body: Incoming) -> Answer {
+        let path = asked.path();
+        let has_page = path == CALLBACK || path == "/login" || path.starts_with("/login/");
+        if let Some(refusal) = foreign(asked, &self.names, has_page) {
+            return refusal;
+        }
+        let told = Told {
+            health: &self.health,
+            desk: &self.desk,
+            metrics: &self.metrics,
+            tenants: &self.tenants,
+        };
+        let query = asked.parts.uri.query();
+        if let Some(answer) = told.answer(&asked.parts.method, asked.path(), query) {
+            return answer;
+        }
+        match asked.path() {
+            "/style.css" if asked.is_get() => return page::style(),
+            "/sign-in" => return self.sign_in(asked, body).await,
+            _ => {}
+        }
+        let ticket = match self.admit(asked) {
+            Ok(ticket) => ticket,
+            Err(refusal) => return *refusal,
+        };
+        match asked.path() {
+            CALLBACK => self.callback(asked, ticket.as_ref()).await,
+            "/login" => self.all_logins(asked),
+            path => match path.strip_prefix("/login/") {
+                Some(tenant) => self.login(asked, tenant, ticket, body).await,
+                None => text(
+                    StatusCode::NOT_FOUND,
+                    "Here are /livez, /readyz, /startupz, /metrics and /login.\n",
+                ),
+            },
+        }
+    }
+
+    /// The session of whoever asks, or a new one, for the answer to carry.
+    fn ticket(
+        &self,
+        asked: &Asked,
+        known: Option<Ticket>,
+        is_secure: bool,
+    ) -> Result<Ticket, Unspecified> {
+        match known {
+            Some(ticket) => Ok(ticket),
+            None => {
+                let is_secure = is_secure || self.names.asked_as_https(&asked.parts.headers);
+                self.sessions.begin(false, is_secure, asked.now)
+            }
+        }
+    }
 }
 
-/// A page that lets its own name point here gets nothing: only addresses and loopback names are ours.
-fn is_own_host(request: &Request<Incoming>) -> bool {
-    let Some(host) = request.headers().get(HOST) else {
-        return true;
-    };
-    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
-        return false;
-    };
-    let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(&host);
-    host == "localhost" || host.ends_with(".localhost") || bare.parse::<IpAddr>().is_ok()
+/// Web pages of others get nothing, and neither does a name that somebody has let point here.
+/// `has_page`: people may come to that path from elsewhere.
+fn foreign(asked: &Asked, names: &Names, has_page: bool) -> Option<Answer> {
+    let headers = &asked.parts.headers;
+    if !names.own_host(headers) {
+        return Some(text(
+            StatusCode::MISDIRECTED_REQUEST,
+            "This Host is not the admin listener's. Use its address.\n",
+        ));
+    }
+    let is_visit = has_page && origin::is_navigation(&asked.parts.method, headers);
+    (!is_visit && !names.own_origin(headers)).then(|| {
+        text(
+            StatusCode::FORBIDDEN,
+            "A web page of another origin may not come here. Type the address into the browser instead.\n",
+        )
+    })
 }
 
-fn is_own_origin(request: &Request<Incoming>) -> bool {
-    let headers = request.headers();
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let own = format!("http://{host}");
-    let origin_is_own = headers
-        .get_all(ORIGIN)
-        .iter()
-        .all(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
-    origin_is_own && site.is_none_or(|site| site == b"same-origin" || site == b"none")
+fn with_cookie(answer: Answer, ticket: &Ticket) -> Answer {
+    match ticket.cookie() {
+        Some(cookie) => page::with(answer, SET_COOKIE, cookie),
+        None => answer,
+    }
 }
 
-fn text(status: StatusCode, words: &str) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(words.as_bytes())));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+fn no_random_numbers() -> Answer {
+    text(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "This system gives no random numbers.\n",
+    )
 }

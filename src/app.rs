@@ -15,13 +15,17 @@ use crate::admin::{self, Admin, Health};
 use crate::audit::{self, Audit};
 use crate::authority::{Authority, AuthorityError};
 use crate::config::{AuthorityPlace, Resolved};
+use crate::login::Desk;
 use crate::metrics::Metrics;
-use crate::proxy::{Proxy, SetupError};
+use crate::proxy::{self, Proxy, SetupError};
 use crate::server::{self, Address, BindError, Bound, ServeError, Serving};
-use crate::upstream::Upstream;
+use crate::state::{self, Directory, StateError};
+use crate::upstream::{self, Upstream};
 
 /// Requests that still wait for a token are told so this long before the drain cuts them.
 const CLOSING_NOTICE: Duration = Duration::from_secs(1);
+/// How long the answer to a refresh token that is under way is waited for.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last audit records are waited for.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(2);
 /// What a second signal exits with, as shells have it.
@@ -48,6 +52,9 @@ pub enum StartError {
     /// The audit file.
     #[error(transparent)]
     Audit(#[from] audit::OpenError),
+    /// The state directory.
+    #[error("{}", lines(.0))]
+    State(Vec<StateError>),
     /// The local CA.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -76,28 +83,28 @@ pub struct Running {
 }
 
 /// Binds everything, then serves. Mints, admin and housekeeping run on the runtime that this is called in.
-pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
-    let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
-    let upstream = Upstream::new(resolved.upstream);
+pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
     let tenants = resolved.proxy.tenants.iter();
     let tenants = tenants.map(|tenant| tenant.name.clone()).collect();
     let authority = authority(&resolved.authority)?;
     let audit = resolved.audit.as_ref().map(Audit::open).transpose()?;
-    let proxy = Proxy::new(
+    let built = build(
         resolved.proxy,
-        Arc::clone(&upstream),
-        Arc::clone(&metrics),
+        resolved.upstream,
+        resolved.state,
         audit.clone(),
-        Handle::current(),
     )?;
+    let Built {
+        proxy,
+        upstream,
+        metrics,
+        desk,
+    } = built;
     let bound = bind_all(&resolved.server.listeners, &resolved.optional_listeners)?;
     let (admin_listener, admin_address) = bind_admin(resolved.admin.listen).await?;
     let health = Arc::new(Health::default());
     let addresses: Vec<_> = bound.iter().map(|bound| bound.address().clone()).collect();
-    for address in &addresses {
-        tracing::info!(%address, "listening");
-    }
-    tracing::info!(address = %admin_address, "admin listening");
+    log_addresses(&addresses, admin_address);
     upstream.own_addresses(own_addresses(&addresses, admin_address));
     let gauges = gauges(&metrics, &resolved.server.listeners, &bound);
     let (drain_delay, drain_timeout) = (resolved.server.drain_delay, resolved.server.drain_timeout);
@@ -109,11 +116,8 @@ pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
         gauges,
         move || workers.worker(),
     )?;
-    let admin = Arc::new(Admin {
-        health: Arc::clone(&health),
-        metrics: Arc::clone(&metrics),
-        tenants,
-    });
+    resolved.admin.listen = admin_address;
+    let admin = admin(desk, &resolved.admin, &health, &metrics, tenants)?;
     let tasks = vec![
         tokio::spawn(admin::serve(admin_listener, admin)),
         tokio::spawn(warm_up(Arc::clone(&proxy), Arc::clone(&health))),
@@ -133,6 +137,76 @@ pub async fn start(resolved: Resolved) -> Result<Running, StartError> {
         drain_timeout,
         _bound: bound,
     })
+}
+
+fn admin(
+    desk: Desk,
+    settings: &admin::Settings,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+    tenants: Vec<String>,
+) -> Result<Arc<Admin>, StartError> {
+    let (health, metrics) = (Arc::clone(health), Arc::clone(metrics));
+    let admin = Admin::new(settings, health, metrics, desk, tenants);
+    let admin = admin.map_err(|error| StartError::Process(error.to_string()))?;
+    Ok(Arc::new(admin))
+}
+
+fn log_addresses(addresses: &[Address], admin: SocketAddr) {
+    for address in addresses {
+        tracing::info!(%address, "listening");
+    }
+    tracing::info!(address = %admin, "admin listening");
+}
+
+/// A desk for logins without a running proxy. Holds the state directory as a proxy would, so that it fails beside one.
+pub fn desk(resolved: Resolved) -> Result<Desk, StartError> {
+    let built = build(resolved.proxy, resolved.upstream, resolved.state, None)?;
+    Ok(built.desk)
+}
+
+/// A proxy that nothing leads to yet.
+struct Built {
+    proxy: Arc<Proxy>,
+    upstream: Arc<Upstream>,
+    metrics: Arc<Metrics>,
+    desk: Desk,
+}
+
+fn build(
+    proxy: proxy::Settings,
+    upstream: upstream::Settings,
+    state: Option<state::Settings>,
+    audit: Option<Arc<Audit>>,
+) -> Result<Built, StartError> {
+    let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
+    let upstream = Upstream::new(upstream);
+    // Who has no logins leaves the directory to others: `exec` runs beside a proxy.
+    let takes_login = |tenant: &proxy::TenantSettings| tenant.endpoint.grant_type.takes_login();
+    let state = state.filter(|_| proxy.tenants.iter().any(takes_login));
+    let state = state.map(Directory::open).transpose();
+    let state = state.map_err(StartError::State)?.map(Arc::new);
+    let are_kept = state.is_some();
+    let proxy = Proxy::new(
+        proxy,
+        Arc::clone(&upstream),
+        Arc::clone(&metrics),
+        audit,
+        state.as_ref(),
+        Handle::current(),
+    )?;
+    Ok(Built {
+        desk: Desk::new(proxy.logins(), are_kept),
+        proxy,
+        upstream,
+        metrics,
+    })
+}
+
+/// All faults, one a line.
+fn lines(errors: &[StateError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 fn authority(place: &AuthorityPlace) -> Result<Option<Arc<Authority>>, AuthorityError> {
@@ -274,6 +348,14 @@ impl Running {
         closing.abort();
         for task in &self.tasks {
             task.abort();
+        }
+        if tokio::time::timeout(REFRESH_PATIENCE, self.proxy.settle())
+            .await
+            .is_err()
+        {
+            tracing::error!(
+                "stopping while a refresh token is under way: its tenant may need a new login"
+            );
         }
         if let Some(audit) = self.audit
             && !tokio::task::spawn_blocking(move || audit.flush(AUDIT_PATIENCE))

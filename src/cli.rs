@@ -5,6 +5,7 @@ mod ca;
 mod check;
 mod exec;
 mod healthcheck;
+mod login;
 mod print_config;
 mod run;
 mod sandbox;
@@ -82,6 +83,8 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Run one command behind a private proxy: it calls Salesforce's hosts as always, and needs no credentials
     Exec(exec::Arguments),
+    /// Log a user in through the browser, for a tenant whose tokens need that
+    Login(login::Arguments),
     /// Print where the local CA's certificate is, and how each common runtime is told to trust it
     Ca(ca::Arguments),
     #[command(flatten)]
@@ -93,8 +96,6 @@ enum Command {
 enum Later {
     #[command(hide = true, disable_help_flag = true)]
     Doctor(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Login(Anything),
     #[command(hide = true, disable_help_flag = true)]
     Snippet(Anything),
     #[command(hide = true, disable_help_flag = true)]
@@ -113,7 +114,6 @@ impl Later {
     fn name(&self) -> &'static str {
         match self {
             Self::Doctor(_) => "doctor",
-            Self::Login(_) => "login",
             Self::Snippet(_) => "snippet",
             Self::Suggest(_) => "suggest",
             Self::Scopes(_) => "scopes",
@@ -202,6 +202,10 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         Command::Exec(arguments) => match sources(common, Overrides::default(), err) {
             Ok(sources) => exec::exec(&sources, &arguments, err),
             Err(_) => exec::OWN_FAILURE.into(),
+        },
+        Command::Login(arguments) => match sources(common, Overrides::default(), err) {
+            Ok(sources) => login::login(&sources, &arguments, out, err),
+            Err(status) => status.into(),
         },
         Command::Ca(arguments) => match sources(common, Overrides::default(), err) {
             Ok(sources) => ca::ca(&sources, &arguments, out, err).into(),

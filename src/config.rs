@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::{admin, audit, proxy, server, telemetry, upstream};
+use crate::{admin, audit, proxy, server, state, telemetry, upstream};
 
 pub use fault::{Fault, Faults, Origin};
 pub use reference::reference;
@@ -57,6 +57,8 @@ pub struct Resolved {
     pub proxy: proxy::Settings,
     /// Where calls are recorded, if they are.
     pub audit: Option<audit::Settings>,
+    /// Where refresh tokens are kept, if they are.
+    pub state: Option<state::Settings>,
     /// How it calls out.
     pub upstream: upstream::Settings,
     /// How it logs.

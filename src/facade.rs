@@ -15,6 +15,10 @@ pub use request::{Request, RequestError, read};
 const EXPIRES_IN: u32 = 1079;
 /// The same of the older endpoint, as the vendor documents it.
 const LEGACY_EXPIRES_IN: u32 = 3600;
+/// The same of Data Cloud.
+const EXCHANGE_EXPIRES_IN: u32 = 7200;
+/// What core signs its answers with takes its client secret: this is the base64 of 32 bytes that sign nothing.
+const NO_SIGNATURE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// Where the vendor's answers point to.
 const ERROR_URI: &str = "https://developer.salesforce.com/docs";
 
@@ -27,6 +31,20 @@ pub enum Face {
     Legacy,
     /// `/v1/requestToken` on the tenant's own auth host, where the vendor sends enhanced packages on to `/v2/token`.
     Retired,
+    /// `/services/oauth2/token` of core Salesforce.
+    Core,
+    /// `/services/oauth2/revoke` of core Salesforce: what is handed out here has nothing behind it that could be revoked.
+    Revocation,
+    /// `/services/a360/token`, where a token of core Salesforce becomes one of Data Cloud.
+    Exchange,
+}
+
+impl Face {
+    /// Whether its answers and errors have Marketing Cloud's shape.
+    #[must_use]
+    pub fn is_of_marketing_cloud(self) -> bool {
+        matches!(self, Self::Current | Self::Legacy | Self::Retired)
+    }
 }
 
 /// What a client is handed.
@@ -38,6 +56,8 @@ pub struct Granted<'a> {
     pub rest_instance_url: String,
     /// Where SOAP calls go, with a slash at the end.
     pub soap_instance_url: String,
+    /// When, in milliseconds since 1970.
+    pub issued_at: u128,
     /// Space separated.
     pub scope: String,
     /// The client asked with a refresh token and expects another one.
@@ -71,7 +91,27 @@ struct LegacyAnswer<'a> {
     soap_instance_url: &'a str,
 }
 
-/// The body of a token answer, as JSON.
+#[derive(Serialize)]
+struct CoreAnswer<'a> {
+    access_token: &'a str,
+    instance_url: &'a str,
+    id: String,
+    token_type: &'a str,
+    issued_at: String,
+    signature: &'a str,
+    scope: &'a str,
+}
+
+#[derive(Serialize)]
+struct ExchangeAnswer<'a> {
+    access_token: &'a str,
+    instance_url: &'a str,
+    token_type: &'a str,
+    issued_token_type: &'a str,
+    expires_in: u32,
+}
+
+/// The body of a token answer, as JSON; nothing where nothing is said.
 #[must_use]
 pub fn answer(face: Face, granted: &Granted<'_>) -> Vec<u8> {
     let (rest_instance_url, soap_instance_url) =
@@ -86,6 +126,9 @@ pub fn answer(face: Face, granted: &Granted<'_>) -> Vec<u8> {
             soap_instance_url,
             refresh_token: granted.renewed.then_some(granted.token),
         }),
+        Face::Revocation => Ok(Vec::new()),
+        Face::Core => serde_json::to_vec(&CoreAnswer::of(granted)),
+        Face::Exchange => serde_json::to_vec(&ExchangeAnswer::of(granted)),
         Face::Legacy => serde_json::to_vec(&LegacyAnswer {
             access_token: granted.token,
             expires_in: LEGACY_EXPIRES_IN,
@@ -98,6 +141,37 @@ pub fn answer(face: Face, granted: &Granted<'_>) -> Vec<u8> {
     };
     // Texts and numbers: there is nothing in it that could fail.
     written.unwrap_or_default()
+}
+
+impl<'a> CoreAnswer<'a> {
+    fn of(granted: &'a Granted<'_>) -> Self {
+        let instance_url = granted.rest_instance_url.trim_end_matches('/');
+        let scope = granted.scope.as_str();
+        Self {
+            access_token: granted.token,
+            instance_url,
+            // Says who the token stands for, as the vendor's does; which user and organisation that is, is not known here.
+            id: format!("{instance_url}/services/oauth2/userinfo"),
+            token_type: "Bearer",
+            issued_at: granted.issued_at.to_string(),
+            signature: NO_SIGNATURE,
+            scope: if scope.is_empty() { "api" } else { scope },
+        }
+    }
+}
+
+impl<'a> ExchangeAnswer<'a> {
+    fn of(granted: &'a Granted<'_>) -> Self {
+        let instance_url = granted.rest_instance_url.trim_end_matches('/');
+        let without_scheme = instance_url.split_once("://");
+        Self {
+            access_token: granted.token,
+            instance_url: without_scheme.map_or(instance_url, |(_scheme, rest)| rest),
+            token_type: "Bearer",
+            issued_token_type: "urn:ietf:params:oauth:token-type:jwt",
+            expires_in: EXCHANGE_EXPIRES_IN,
+        }
+    }
 }
 
 /// The vendor's words for an error of the proxy's own: what SDKs look for, beside the proxy's fields.
@@ -149,13 +223,13 @@ pub fn vendor_error(face: Face, status: u16, detail: &str) -> VendorError<'_> {
         (Face::Legacy | Face::Retired, 401) => ("Unauthorized", 1),
         _ => (detail, 0),
     };
-    let current = face == Face::Current;
+    let in_words_of_oauth = face == Face::Current || !face.is_of_marketing_cloud();
     VendorError {
-        error: current.then_some(oauth),
-        error_description: current.then_some(detail),
-        error_uri: current.then_some(ERROR_URI),
+        error: in_words_of_oauth.then_some(oauth),
+        error_description: in_words_of_oauth.then_some(detail),
+        error_uri: (face == Face::Current).then_some(ERROR_URI),
         message,
         errorcode,
-        documentation: Some(ERROR_URI),
+        documentation: face.is_of_marketing_cloud().then_some(ERROR_URI),
     }
 }

@@ -53,6 +53,9 @@ pub struct Metrics {
     pub config_last_reload_success_timestamp_seconds: Gauge,
     /// 1 if the tenant's default account has had a token.
     pub tenant_ready: IntGaugeVec,
+    /// 1 while a user's login yields tokens, 0 when somebody has to log in. By tenant, and the account that has a login of its
+    /// own; empty for the one that serves all others.
+    pub login_valid: IntGaugeVec,
 }
 
 impl Metrics {
@@ -150,6 +153,11 @@ impl Metrics {
                 "tenant_ready",
                 "Whether the tenant has had a token.",
                 &["tenant"],
+            )?,
+            login_valid: families.gauges(
+                "login_valid",
+                "Whether a user's login yields tokens, or somebody has to log in.",
+                &["tenant", "account"],
             )?,
             registry: registry.clone(),
         };

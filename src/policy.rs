@@ -23,7 +23,7 @@ pub use futile::futile;
 pub use held::{Doubt, Held};
 pub use pattern::{AllowList, PATTERN_LENGTH_MAX, Pattern, PatternError};
 pub use reference::reference;
-pub use table::ROOTS;
+pub use table::{ROOTS, core_operation};
 
 /// What the calls of a tenant, a client, a listener or an `exec` may do. The stricter one is the greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -13,6 +13,7 @@ mod error;
 mod gate;
 mod handout;
 mod headers;
+mod kinds;
 mod links;
 mod outbound;
 mod payload;
@@ -145,26 +146,25 @@ impl Worker {
         if let Api::Token(face) = asked.api {
             return self.hand_out(face, visit, body, asked, presented).await;
         }
-        let incoming = if asked.api == Api::Soap {
-            let enclosed = self.enclosed(visit, body, &asked, &presented).await?;
-            enclosed.present(&mut presented);
-            Arrived::Envelope(Box::new(enclosed))
-        } else {
-            Arrived::Body(body)
+        let incoming = match asked.api {
+            Api::Soap(dialect) => {
+                self.enclosed(dialect, visit, body, &asked, &mut presented)
+                    .await?
+            }
+            _ => Arrived::Body(body),
         };
         let identity = self
             .asker(&presented, &caller, &asked, &head.method)
             .await?;
         record.identified(&identity);
-        let choice = self.proxy.router.choose(
-            &asked,
-            &Asker {
-                identity: &identity,
-                listener,
-                kept_host: caller.links.kept(),
-            },
-        )?;
+        let asker = Asker {
+            identity: &identity,
+            listener,
+            kept_host: caller.links.kept(),
+        };
+        let choice = self.proxy.router.choose(&asked, &asker)?;
         record.routed(&choice);
+        kinds::must_have(&choice, &asked)?;
         incoming.permit(&choice, head)?;
         self.take_turn(&identity, record).await?;
         let mut call = self.call(visit, extensions, incoming, choice);
@@ -199,7 +199,10 @@ impl Worker {
             ..
         } = visit;
         let proxy = &self.proxy;
-        let onward = Onward::new(head, record.request_id(), proxy.via);
+        let mut onward = Onward::new(head, record.request_id(), proxy.via);
+        if let Some(business_unit) = choice.tenant().business_unit() {
+            onward = onward.of_business_unit(business_unit);
+        }
         let (route, payload, onward) = match incoming {
             Arrived::Envelope(enclosed) => {
                 let route = enclosed.route();
@@ -209,10 +212,10 @@ impl Worker {
                 let route = Route::rest(head.method.as_str(), choice.target.path());
                 let meter = || self.meter(connection, record);
                 let body = RequestBody::new(body, meter, &proxy.budget, proxy.replay_size_max);
-                let onward = if choice.api.is_document() {
-                    onward.of_document()
-                } else {
-                    onward
+                let onward = match kinds::wording(&choice) {
+                    Some(_) => onward.of_readable(),
+                    None if choice.api.is_document() => onward.of_document(),
+                    None => onward,
                 };
                 (route, Payload::Body(body), onward)
             }
@@ -240,10 +243,9 @@ impl Worker {
             .unless_closing(account.token.current(call.payload.replayable()))
             .await?;
         asked.map_err(|unavailable| {
-            call.choice
-                .tenant()
-                .account_refused(account, &unavailable.error);
-            unavailable.into()
+            let tenant = call.choice.tenant();
+            tenant.account_refused(account, &unavailable.error);
+            ProxyError::no_token(&unavailable)
         })
     }
 
@@ -281,10 +283,15 @@ impl Worker {
         )
         .await?;
         let mut answer = answer.map(ReceivedBody::new);
-        let verdict = match call.choice.api {
-            Api::Soap => {
-                let said = sniff::look(&mut answer, patience.body_stall).await;
-                verdict::by_fault(answer.status(), said)
+        let (choice, stall) = (&call.choice, patience.body_stall);
+        let verdict = match (choice.api, kinds::wording(choice)) {
+            (Api::Soap(dialect), _) => {
+                let said = sniff::look(&mut answer, stall).await;
+                verdict::by_fault(answer.status(), said, dialect)
+            }
+            (_, Some(wording)) => {
+                let refuses = sniff::refuses(&mut answer, wording, stall).await;
+                verdict::by_body(answer.status(), wording, refuses)
             }
             _ => verdict::by_status(answer.status()),
         };
@@ -324,7 +331,7 @@ impl Worker {
             }
             AfterRefusal::Unavailable(unavailable) => {
                 call.record.refused("token_unavailable");
-                return Err(unavailable.into());
+                return Err(ProxyError::no_token(&unavailable));
             }
         };
         call.record.refused("replayed");

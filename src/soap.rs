@@ -1,4 +1,5 @@
-//! SOAP as pure functions: from an envelope's bytes to the pieces that stay, from an answer's bytes to a verdict.
+//! SOAP as pure functions: from an envelope's bytes to the pieces that stay, from an answer's bytes to a verdict; the verdict
+//! on two APIs' errors too, which are no SOAP but are told by what they say and not by their status.
 //!
 //! Never reads a socket, a file or a clock, never waits, and never writes a document anew: what it keeps are slices of what
 //! came in.
@@ -8,6 +9,7 @@ mod encoding;
 pub mod envelope;
 pub mod fault;
 mod malformed;
+pub mod refusal;
 mod splice;
 pub mod wsdl;
 mod xml;

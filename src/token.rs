@@ -2,11 +2,19 @@
 //!
 //! A token and the instance it may be sent to come from one and the same token response and never part again.
 
+mod assertion;
 mod endpoint;
 mod instance;
+mod kind;
 mod life;
+mod login;
 mod rest;
 mod store;
+mod tally;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +27,8 @@ use crate::clock::Now;
 use crate::secret::Secret;
 
 pub use endpoint::Endpoint;
-pub use instance::{InstanceLock, InstanceUrl, TrustedHost, is_loopback};
+pub use instance::{Domain, InstanceLock, InstanceUrl, TrustedHost, is_loopback};
+pub use kind::{AuthorizationCode, GrantType, Kind, SigningKey};
 pub use life::{Attempt, Because};
 pub use rest::Route;
 pub use store::{Account, AfterRefusal, Labels, TokenStore, Unavailable};
@@ -30,16 +39,22 @@ pub type Mid = u64;
 /// Where and with what a tenant's tokens are minted.
 #[derive(Debug, Clone)]
 pub struct EndpointSettings {
+    /// What kind of tenant it is.
+    pub kind: Kind,
+    /// How its tokens are minted.
+    pub grant_type: GrantType,
     /// The auth base, as `https://SUB.auth.marketingcloudapis.com/`; plain http only for loopback.
     pub auth_url: Uri,
-    /// The installed package's client id.
+    /// The client id of the installed package, or of the connected app.
     pub client_id: String,
-    /// The installed package's client secret.
-    pub client_secret: Secret,
+    /// Its secret; `None` for a public package, and where a key signs instead.
+    pub client_secret: Option<Secret>,
     /// Scopes to ask for, space separated; `None` asks for all that the package grants.
     pub scope: Option<String>,
     /// Renew this long before expiry.
     pub refresh_before: Duration,
+    /// How long a token lives whose response does not say it, as those of core Salesforce.
+    pub token_lifetime: Duration,
     /// Which instance URLs are believed.
     pub lock: InstanceLock,
 }
@@ -209,9 +224,23 @@ pub enum MintError {
         /// How long the endpoint asked us to stay away.
         retry_after: Option<Duration>,
     },
+    /// A user has to log in first, or again.
+    #[error("{}", match ended { Some(why) => format!("the login of {place} has ended: {why}"), None => format!("nobody has logged in to {place} yet") })]
+    LoginNeeded {
+        /// What to log in to, as `login` takes it: `acme`, or `acme:510001235`.
+        place: String,
+        /// Why the last login has ended; `None`: there was none.
+        ended: Option<String>,
+    },
+    /// A login that could not be renewed, and is not kept.
+    #[error(
+        "the login gave no refresh token, so that it could not be renewed: it lacks the scope for one (offline; of core \
+         Salesforce refresh_token)"
+    )]
+    NoRefreshToken,
     /// The token response names an instance that is not the tenant's.
     #[error(
-        "the token response names {host} as an instance, which is neither below the tenant's subdomain nor in trusted_hosts"
+        "the tenant names {host} as a host of its own, which is neither below its subdomain nor in trusted_hosts"
     )]
     Untrusted {
         /// The host and port it names, or what is wrong with the URL.

@@ -23,9 +23,10 @@ use clap::Args;
 use rustls_pki_types::CertificateDer;
 
 use super::say_faults;
+use crate::app::{self, StartError};
 use crate::config::{self, AuthorityPlace, Flag, Resolved, Sources};
 use crate::policy::Mode;
-use crate::{app, telemetry};
+use crate::telemetry;
 use attach::Proxy;
 use bundle::Bundle;
 use child::Signals;
@@ -84,17 +85,17 @@ pub(super) fn exec(sources: &Sources, arguments: &Arguments, err: &mut dyn Write
 }
 
 /// The configuration's listeners are not opened here, so that whatever stands at their addresses may be in use: another proxy
-/// of the same configuration, through which the surroundings lead.
+/// of the same configuration, through which the surroundings lead. The admin listener's address stays in it until all is
+/// resolved, since it tells where users log in.
 fn with_own_listeners(sources: &Sources) -> Sources {
+    const KEY: &str = "listen.http";
     let mut sources = sources.clone();
-    for key in ["listen.http", "admin.listen"] {
-        sources.flags.retain(|flag| flag.key != key);
-        sources.flags.push(Flag {
-            key,
-            value: "127.0.0.1:0".to_owned(),
-            name: "exec",
-        });
-    }
+    sources.flags.retain(|flag| flag.key != KEY);
+    sources.flags.push(Flag {
+        key: KEY,
+        value: "127.0.0.1:0".to_owned(),
+        name: "exec",
+    });
     sources
 }
 
@@ -117,7 +118,12 @@ fn in_private(
     let code = runtime.block_on(async {
         let mut signals = signals()?;
         let running = app::start(resolved).await;
-        let running = running.map_err(|error| error.to_string())?;
+        let running = running.map_err(|error| match error {
+            StartError::State(_) => format!(
+                "{error}\nif that is a running proxy, run the command behind it: exec --attach http://127.0.0.1:7362 -- …"
+            ),
+            _ => error.to_string(),
+        })?;
         let address = running.tcp().ok_or("the proxy has no address")?;
         let access = Access {
             host: address.ip().to_string(),

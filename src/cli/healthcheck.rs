@@ -64,6 +64,14 @@ pub(super) fn ask(
     }
 }
 
+/// How a proxy whose admin listener is configured to be there is reached, if one is alive there.
+pub(super) fn living(address: SocketAddr) -> Option<String> {
+    let mut question = Question::of_address(address).ok()?;
+    "/livez".clone_into(&mut question.path);
+    let answer = question.ask().ok()?;
+    matches!(status_and_body(&answer), (Some(200), "ok\n")).then_some(question.authority)
+}
+
 struct Question {
     authority: String,
     addresses: Vec<SocketAddr>,

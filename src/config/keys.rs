@@ -50,8 +50,6 @@ pub(super) enum Kind {
     Account,
     /// Several of those.
     Accounts,
-    /// A whole table, of which only the name is known.
-    Table,
 }
 
 /// Whether this version serves a key.
@@ -98,7 +96,7 @@ impl Key {
 
     /// The environment variable that sets the key.
     pub(super) fn environment_name(&self) -> Option<String> {
-        if self.is_repeated() || self.kind == Kind::Table {
+        if self.is_repeated() {
             return None;
         }
         let path = self.pattern.replace('.', "_").to_ascii_uppercase();

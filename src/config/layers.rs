@@ -111,13 +111,8 @@ impl Values {
         origin: Origin,
         faults: &mut Faults,
     ) {
-        let read = Value::read(key.kind, raw, &origin).map_err(|complaint| {
-            let instead = match (key.kind, key.served) {
-                (Kind::Choice(_), Served::Only(only)) => format!("write {only:?}"),
-                _ => complaint.instead,
-            };
-            (complaint.what, instead)
-        });
+        let read = Value::read(key.kind, raw, &origin)
+            .map_err(|complaint| (complaint.what, complaint.instead));
         let served = read.and_then(|value| match refusal(&path, key, &value) {
             None => Ok(value),
             Some(refusal) => Err(refusal),

@@ -38,21 +38,8 @@ pub fn reference() -> String {
         section(&mut text, table, doc);
     }
     text.push_str("\n## Not part of this version\n\nRefused by name, and not ignored:\n\n");
-    let mut tables: Vec<&str> = Vec::new();
     for key in KEYS.iter().filter(|key| key.served == Served::Later) {
-        if !tables
-            .iter()
-            .any(|table| key.pattern.starts_with(&format!("{table}.")))
-        {
-            let name = readable(key.pattern);
-            let _written = match key.kind {
-                Kind::Table => writeln!(text, "- `[{name}]`"),
-                _ => writeln!(text, "- `{name}`"),
-            };
-        }
-        if key.kind == Kind::Table {
-            tables.push(key.pattern);
-        }
+        let _written = writeln!(text, "- `{}`", readable(key.pattern));
     }
     for key in KEYS {
         if let Served::Only(_) = key.served {
@@ -141,6 +128,5 @@ fn kind_text(kind: Kind) -> String {
         Kind::Mid => "member id, as number or text".to_owned(),
         Kind::Account => "name or member id".to_owned(),
         Kind::Accounts => "list of names or member ids".to_owned(),
-        Kind::Table => "table".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ mod intercept;
 mod limits;
 mod listen;
 mod names;
+mod state;
 mod tenant;
 mod tls;
 mod url;
@@ -30,6 +31,7 @@ use super::value::{Complaint, Item, Value};
 use super::{AuthorityPlace, Depth, Resolved, Summary, shorthand};
 use crate::identity::ClientSettings;
 use crate::policy::Mode;
+use crate::secret::Secret;
 use crate::{admin, audit, proxy, server, telemetry, upstream};
 
 pub(super) use intercept::authority as authority_place;
@@ -49,7 +51,8 @@ pub(super) fn resolve(
     review: &mut Review<'_>,
     file: Option<PathBuf>,
 ) -> (Summary, Option<Resolved>) {
-    let tenants = tenant::all(review);
+    let admin = listen::admin(review);
+    let tenants = tenant::all(review, admin);
     let default_tenant = tenant::default(review, &tenants);
     let clients = client::all(review, &tenants, default_tenant.as_deref());
     let known = listen::Known {
@@ -58,7 +61,6 @@ pub(super) fn resolve(
         default_tenant: default_tenant.as_deref(),
     };
     let listening = listen::listeners(review, &known);
-    let admin = listen::admin(review);
     listen::keep_apart(review, &listening, admin);
     let summary = Summary {
         file: file.clone(),
@@ -78,6 +80,8 @@ pub(super) fn resolve(
         allowed_hosts: url::allowed_hosts(review),
         limits: limits::limits(review),
         audit: audit(review),
+        admin_token: listen::admin_token(review),
+        state: state::state(review, &tenants),
         tenants: tenants.into_iter().map(|tenant| tenant.settings).collect(),
         clients: clients.into_iter().map(|client| client.settings).collect(),
         default_tenant,
@@ -106,6 +110,8 @@ struct Parts {
     allowed_hosts: Vec<String>,
     limits: limits::Limits,
     audit: Option<audit::Settings>,
+    admin_token: Option<Option<Secret>>,
+    state: Option<Option<crate::state::Settings>>,
 }
 
 impl Parts {
@@ -117,6 +123,7 @@ impl Parts {
             authority: self.authority?,
             admin: admin::Settings {
                 listen: self.admin?,
+                token: self.admin_token?,
             },
             proxy: proxy::Settings {
                 tenants: self.tenants?,
@@ -147,6 +154,7 @@ impl Parts {
                 body_stall_timeout: review.duration("timeouts.body_stall"),
             },
             audit: self.audit,
+            state: self.state?,
             telemetry: telemetry(review),
             file,
             warnings: Vec::new(),

@@ -98,13 +98,24 @@ fn require(table: &str, object: &mut Json) {
     match table {
         "tenants.*" => {
             put(object, "required", json!(["client_id"]));
+            // The other grants need no secret; a variable may become one of them.
+            let others = format!("^(authorization_code|jwt_bearer)$|{VARIABLE}");
             put(
                 object,
-                "oneOf",
-                json!([
+                "if",
+                json!({
+                    "properties": {"grant": {"pattern": others}},
+                    "required": ["grant"],
+                }),
+            );
+            put(object, "then", not_both("client_secret"));
+            put(
+                object,
+                "else",
+                json!({"oneOf": [
                     {"required": ["client_secret"]},
                     {"required": ["client_secret_file"]},
-                ]),
+                ]}),
             );
             put(
                 object,
@@ -115,10 +126,9 @@ fn require(table: &str, object: &mut Json) {
                 ]),
             );
         }
-        "clients.*" => {
-            let both = json!({"required": ["secret", "secret_file"]});
-            put(object, "not", both);
-        }
+        "clients.*" => put_all(object, not_both("secret")),
+        "admin" => put_all(object, not_both("token")),
+        "state" => put_all(object, not_both("key")),
         "listen.tls" => put(
             object,
             "dependentRequired",
@@ -126,6 +136,17 @@ fn require(table: &str, object: &mut Json) {
         ),
         "listener.[]" => put(object, "required", json!(["address"])),
         _ => {}
+    }
+}
+
+/// A secret stands in the file, or in a file of its own.
+fn not_both(secret: &str) -> Json {
+    json!({"not": {"required": [secret, format!("{secret}_file")]}})
+}
+
+fn put_all(object: &mut Json, more: Json) {
+    if let (Json::Object(object), Json::Object(more)) = (object, more) {
+        object.extend(more);
     }
 }
 
@@ -179,7 +200,6 @@ fn values(kind: Kind) -> Json {
         ]}),
         Kind::Account => account(),
         Kind::Accounts => or_variable(json!({"type": "array", "items": account()})),
-        Kind::Table => json!({"type": "object"}),
     }
 }
 

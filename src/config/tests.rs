@@ -7,10 +7,13 @@ mod documents;
 mod doors;
 mod egress;
 mod faults;
+mod kinds;
 mod layers;
+mod logins;
 mod machine;
 mod meaning;
 mod places;
+mod scopes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -255,7 +255,6 @@ fn wanted(kind: Kind) -> (&'static str, &'static str) {
         Kind::Size { .. } => ("a size", r#"write text such as "4MiB""#),
         Kind::Mid => ("a member id", "write a number such as 510001234"),
         Kind::Account => ("an account", "write a name in quotes, or a member id"),
-        Kind::Table => ("a table", "write a [table]"),
     }
 }
 

@@ -9,13 +9,21 @@ use crate::secret::Secret;
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const REFRESH_TOKEN: &str = "refresh_token";
+/// Grants that core Salesforce takes without a browser. None of what they carry goes anywhere.
+const OF_CORE: [&str; 4] = [
+    CLIENT_CREDENTIALS,
+    REFRESH_TOKEN,
+    "password",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+];
+const OF_EXCHANGE: &str = "urn:salesforce:grant-type:external:cdp";
 
 /// What of a token request counts here.
 #[derive(Clone, Default)]
 pub struct Request {
     /// A name and a secret, if both were given, or a name alone with an empty secret.
     pub client: Option<(String, Secret)>,
-    /// A refresh token: one of ours says who is asking.
+    /// A refresh token, or whatever token is to be exchanged or revoked: one of ours says who is asking.
     pub refresh_token: Option<Secret>,
     /// The account that is asked for: a member id or a name.
     pub account: Option<String>,
@@ -71,19 +79,16 @@ pub fn read(face: Face, content_type: &str, body: &[u8]) -> Result<Request, Requ
         Some(_) => Err(RequestError::Field(name)),
     };
     let names = match face {
-        Face::Current => ["client_id", "client_secret", "refresh_token"],
+        Face::Current | Face::Core => ["client_id", "client_secret", "refresh_token"],
+        Face::Exchange => ["client_id", "client_secret", "subject_token"],
+        Face::Revocation => ["client_id", "client_secret", "token"],
         Face::Legacy | Face::Retired => ["clientId", "clientSecret", "refreshToken"],
     };
     let [id, secret, refresh] = names;
-    let mut renews = false;
-    if face == Face::Current {
-        match text("grant_type")?.as_deref() {
-            Some(CLIENT_CREDENTIALS) => {}
-            Some(REFRESH_TOKEN) => renews = true,
-            Some(_) => return Err(RequestError::Grant),
-            None => return Err(RequestError::NoGrant),
-        }
-    }
+    let renews = match grant(face, text("grant_type")?)? {
+        Some(grant) => grant == REFRESH_TOKEN,
+        None => false,
+    };
     let secret = text(secret)?.unwrap_or_default();
     Ok(Request {
         client: text(id)?.map(|id| (id, Secret::new(secret))),
@@ -92,6 +97,21 @@ pub fn read(face: Face, content_type: &str, body: &[u8]) -> Result<Request, Requ
         scope: text("scope")?,
         renews,
     })
+}
+
+/// The grant, where this endpoint has any and takes this one.
+fn grant(face: Face, given: Option<String>) -> Result<Option<String>, RequestError> {
+    let taken: &[&str] = match face {
+        Face::Current => &[CLIENT_CREDENTIALS, REFRESH_TOKEN],
+        Face::Core => &OF_CORE,
+        Face::Exchange => &[OF_EXCHANGE],
+        Face::Legacy | Face::Retired | Face::Revocation => return Ok(None),
+    };
+    let given = given.ok_or(RequestError::NoGrant)?;
+    if !taken.contains(&given.as_str()) {
+        return Err(RequestError::Grant);
+    }
+    Ok(Some(given))
 }
 
 fn fields(content_type: &str, body: &[u8]) -> Result<Map<String, Value>, RequestError> {

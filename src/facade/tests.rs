@@ -102,6 +102,7 @@ fn granted(renewed: bool) -> Granted<'static> {
         token: "placeholder",
         rest_instance_url: "http://127.0.0.1:7362/".to_owned(),
         soap_instance_url: "http://127.0.0.1:7362/".to_owned(),
+        issued_at: 1_700_000_000_123,
         scope: "email_read".to_owned(),
         renewed,
     }
@@ -128,6 +129,81 @@ fn answers_have_what_sdks_look_for() {
             "refreshToken": "placeholder", "scope": "email_read", "rest_instance_url": url, "soap_instance_url": url,
         })
     );
+}
+
+#[test]
+fn core_gets_what_its_sdks_look_for() {
+    let read = |face| -> Value {
+        let mut granted = granted(false);
+        granted.rest_instance_url = "http://127.0.0.1:7362/@sales/".to_owned();
+        serde_json::from_slice(&answer(face, &granted)).unwrap()
+    };
+    let url = "http://127.0.0.1:7362/@sales";
+    assert_eq!(
+        read(Face::Core),
+        json!({
+            "access_token": "placeholder", "instance_url": url, "id": format!("{url}/services/oauth2/userinfo"),
+            "token_type": "Bearer", "issued_at": "1700000000123", "scope": "email_read",
+            "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        })
+    );
+    assert_eq!(
+        read(Face::Exchange),
+        json!({
+            "access_token": "placeholder", "instance_url": "127.0.0.1:7362/@sales", "token_type": "Bearer",
+            "issued_token_type": "urn:ietf:params:oauth:token-type:jwt", "expires_in": 7200,
+        })
+    );
+    assert!(answer(Face::Revocation, &granted(false)).is_empty());
+    for (face, status, error) in [
+        (Face::Core, 401, "invalid_client"),
+        (Face::Core, 400, "invalid_request"),
+        (Face::Exchange, 401, "invalid_client"),
+    ] {
+        let told = serde_json::to_value(vendor_error(face, status, "why")).unwrap();
+        assert_eq!(told["error"], error);
+        assert_eq!(told["error_description"], "why");
+    }
+}
+
+#[test]
+fn core_takes_every_grant_without_a_browser() {
+    for grant in [
+        "client_credentials",
+        "password",
+        "refresh_token",
+        "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer",
+    ] {
+        let body = format!(
+            "grant_type={grant}&client_id=newsletter&client_secret=s%2F1&username=u&password=p&refresh_token=r&assertion=a"
+        );
+        let request = read(Face::Core, FORM, body.as_bytes()).unwrap();
+        let expected = Some(("newsletter".to_owned(), "s/1".to_owned()));
+        assert_eq!(client(&request), expected, "{grant}");
+        assert_eq!(request.renews, grant == "refresh_token");
+        assert_eq!(request.refresh_token.unwrap().expose(), "r");
+    }
+    let exchange = "grant_type=urn%3Asalesforce%3Agrant-type%3Aexternal%3Acdp&subject_token=t";
+    let request = read(Face::Exchange, FORM, exchange.as_bytes()).unwrap();
+    assert_eq!(request.refresh_token.unwrap().expose(), "t");
+    let request = read(Face::Revocation, FORM, b"token=t").unwrap();
+    assert_eq!(request.refresh_token.unwrap().expose(), "t");
+    for (face, body, error) in [
+        (
+            Face::Core,
+            "grant_type=authorization_code&code=c",
+            RequestError::Grant,
+        ),
+        (Face::Core, "username=u", RequestError::NoGrant),
+        (Face::Exchange, "grant_type=password", RequestError::Grant),
+        (Face::Current, "grant_type=password", RequestError::Grant),
+    ] {
+        assert_eq!(
+            read(face, FORM, body.as_bytes()).unwrap_err(),
+            error,
+            "{body}"
+        );
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use http::{HeaderMap, Method};
 
 use super::path;
-use super::table::{OBJECTS, READING, ROUTES, SENDING_ROOTS};
+use super::table::{CORE, OBJECTS, READING, ROUTES, SENDING_ROOTS};
 use super::{Call, Effect};
-use crate::soap::envelope::{Agreement, Envelope, Operation};
+use crate::soap::envelope::{Agreement, Dialect, Envelope, Operation};
 
 /// Methods of which it is known that they are not another name for POST.
 const CHANGING: [&str; 3] = ["PUT", "PATCH", "DELETE"];
@@ -28,11 +28,12 @@ fn rest(method: &Method, raw: &str, headers: &HeaderMap) -> Effect {
     if path::override_header(headers).is_some() {
         return Effect::Send;
     }
-    if READING.contains(&method.as_str()) {
-        return Effect::Read;
-    }
     let Ok(decoded) = path::decode(raw) else {
-        return Effect::Send;
+        return if READING.contains(&method.as_str()) {
+            Effect::Read
+        } else {
+            Effect::Send
+        };
     };
     let softened = path::segments(&decoded)
         .map(path::softened)
@@ -47,12 +48,14 @@ pub(super) fn of_route<'a>(
     method: &str,
     segments: impl Iterator<Item = &'a str> + Clone,
 ) -> Effect {
+    let mut fitting = ROUTES.iter().filter(|route| route.fits(segments.clone()));
+    // A server makes the answer to HEAD as it makes that to GET.
+    let as_row = if method == "HEAD" { "GET" } else { method };
+    if let Some(route) = fitting.clone().find(|route| route.method == as_row) {
+        return route.effect;
+    }
     if READING.contains(&method) {
         return Effect::Read;
-    }
-    let mut fitting = ROUTES.iter().filter(|route| route.fits(segments.clone()));
-    if let Some(route) = fitting.clone().find(|route| route.method == method) {
-        return route.effect;
     }
     // Where one method sends, another one that changes something is not trusted to do less.
     if fitting.any(|route| route.effect == Effect::Send) {
@@ -79,6 +82,9 @@ fn of_root(root: &str) -> Effect {
 }
 
 fn soap(envelope: &Envelope) -> Effect {
+    if envelope.dialect() == Dialect::Core {
+        return core(envelope);
+    }
     let Some(operation) = envelope.operation() else {
         return Effect::Send;
     };
@@ -92,6 +98,16 @@ fn soap(envelope: &Envelope) -> Effect {
     }
     let of_types = types.iter().map(|name| of_object(operation, name)).max();
     of_types.unwrap_or_else(|| of_object(operation, ""))
+}
+
+/// An operation of core Salesforce, or of an Apex class, of which nothing is known.
+fn core(envelope: &Envelope) -> Effect {
+    if envelope.agreement() == Agreement::Disagrees {
+        return Effect::Send;
+    }
+    let name = envelope.core_operation().unwrap_or_default();
+    let row = CORE.iter().find(|row| row.name == name);
+    row.map_or(Effect::Write, |row| row.effect)
 }
 
 /// What an operation does with objects of a type.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::effect::{of_object, of_route};
 use super::path::is_dots;
 use super::pattern::{Covers, Segment};
-use super::table::{OBJECTS, READING, ROOTS, ROUTES};
+use super::table::{CORE, OBJECTS, READING, ROOTS, ROUTES};
 use super::{Effect, Mode, Pattern};
 use crate::soap::envelope::Operation;
 
@@ -24,6 +24,19 @@ pub fn futile(pattern: &Pattern, mode: Mode) -> Option<String> {
             operation,
             object_type,
         } => {
+            // Of core Salesforce: its objects are not told apart, so that there is no type to be wrong about.
+            let core = CORE
+                .iter()
+                .find(|row| Some(row.name) == operation.as_deref());
+            if let Some(row) = core {
+                return match object_type {
+                    Some(_) => Some(format!(
+                        "operations of core Salesforce are matched without object types: write `SOAP {}`",
+                        row.name
+                    )),
+                    None => futile_mode(row.effect, mode),
+                };
+            }
             let operation = match operation {
                 Some(name) => match Operation::all().find(|known| known.name() == name) {
                     Some(known) => Some(known),

@@ -5,6 +5,7 @@ use http::Method;
 
 use super::path;
 use super::{Call, Mode};
+use crate::soap::envelope::{Envelope, Operation};
 
 /// Segments of a path that name a call.
 const NAMING_SEGMENTS: usize = 3;
@@ -154,7 +155,7 @@ pub(super) fn name(call: &Call<'_>) -> String {
             format!("{} {}", method_name(method), route(path, "{id}"))
         }
         Call::Soap(envelope) => {
-            let operation = envelope.operation().map_or("other", |known| known.name());
+            let operation = operation(envelope).unwrap_or_else(|| "other".to_owned());
             let types = envelope.object_types();
             let mut named: Vec<String> = types
                 .iter()
@@ -183,18 +184,25 @@ pub(super) fn not_allowed(call: &Call<'_>) -> Held {
             let tail = if deeper { "/**" } else { "" };
             format!("{} {}{tail}", method_name(method), route(path, "*"))
         }
-        Call::Soap(envelope) => match envelope.operation() {
+        Call::Soap(envelope) => match operation(envelope) {
             None => "SOAP OPERATION".to_owned(),
             Some(operation) => match envelope.object_types().first() {
                 Some(first) if !envelope.has_untyped_objects() => {
-                    format!("SOAP {} {}", operation.name(), type_name(first))
+                    format!("SOAP {operation} {}", type_name(first))
                 }
-                _ => format!("SOAP {}", operation.name()),
+                _ => format!("SOAP {operation}"),
             },
         },
     };
     let call = name(call);
     Held::NotAllowed { call, pattern }
+}
+
+/// The operation's name, where it is one of the vendor's own.
+fn operation(envelope: &Envelope) -> Option<String> {
+    let known = envelope.operation().map(Operation::name);
+    let core = envelope.core_operation().filter(|name| is_word(name));
+    known.or(core).map(str::to_owned)
 }
 
 fn method_name(method: &Method) -> String {

@@ -5,7 +5,7 @@ use std::fmt;
 use http::Method;
 
 use super::{Call, glob, path};
-use crate::soap::envelope::Envelope;
+use crate::soap::envelope::{Envelope, Operation};
 
 /// Longest pattern, in bytes.
 pub const PATTERN_LENGTH_MAX: usize = 1024;
@@ -290,13 +290,14 @@ impl AllowList {
 
     /// Every type in the call has to be covered by a pattern of its operation.
     fn allows_envelope(&self, envelope: &Envelope) -> bool {
-        let Some(operation) = envelope.operation() else {
+        let known = envelope.operation().map(Operation::name);
+        let Some(operation) = known.or(envelope.core_operation()) else {
             return false;
         };
         let covered = |named: Option<&str>| {
-            self.0.iter().any(|pattern| {
-                pattern.covers_operation(operation.name()) && pattern.covers_type(named)
-            })
+            self.0
+                .iter()
+                .any(|pattern| pattern.covers_operation(operation) && pattern.covers_type(named))
         };
         let types = envelope.object_types();
         if (types.is_empty() || envelope.has_untyped_objects()) && !covered(None) {

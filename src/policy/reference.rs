@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::table::{OBJECTS, READING, ROUTES, SENDING_ROOTS};
+use super::table::{CORE, OBJECTS, READING, ROUTES, SENDING_ROOTS};
 use super::{Doubt, Effect};
 
 const HEAD: &str = "\
@@ -45,7 +45,7 @@ pub fn reference() -> String {
     }
     let _written = writeln!(
         text,
-        "\n## REST\n\n{} read. Letter case of a path does not count here. Where a row sends, every other method that may change \
+        "\n## REST\n\n{} read, but for the rows below. Letter case of a path does not count here. Where a row sends, every other method that may change \
          something\nsends too, unless it has a row of its own. What the table does not know counts as a write, and as a send \
          where it is a POST\nbelow {}, or below a root\nthat is not plain letters.\n\n| call | does | source |\n|---|---|---|",
         READING.join(", "),
@@ -67,6 +67,15 @@ pub fn reference() -> String {
             text,
             "| {operation} | `{object_type}` | {does} | {source} |"
         );
+    }
+    text.push_str(
+        "\n## SOAP of core Salesforce\n\nOf the partner, enterprise, metadata and tooling APIs, by the exact name. Every other \
+         operation of theirs writes, and so does\nevery operation of an Apex class, whatever it is called; several elements in \
+         the Body count as a send. Object types are not looked at.\n\n| operation | does | source |\n|---|---|---|\n",
+    );
+    for row in CORE {
+        let (name, does, source) = (row.name, does(row.effect), row.source);
+        let _written = writeln!(text, "| {name} | {does} | {source} |");
     }
     text
 }

@@ -10,9 +10,11 @@ pub(super) const READING: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 /// Roots below which a POST counts as a send unless a row says otherwise.
 pub(super) const SENDING_ROOTS: [&str; 5] = ["messaging", "interaction", "push", "sms", "legacy"];
 
-/// The service roots of the vendor's REST API.
-pub const ROOTS: [&str; 16] = [
+/// The service roots of the vendor's REST APIs: Marketing Cloud's, `services` of core Salesforce, and `api` of Data Cloud and
+/// Account Engagement.
+pub const ROOTS: [&str; 18] = [
     "address",
+    "api",
     "asset",
     "automation",
     "contacts",
@@ -27,6 +29,7 @@ pub const ROOTS: [&str; 16] = [
     "platform",
     "provisioning",
     "push",
+    "services",
     "sms",
 ];
 
@@ -54,6 +57,15 @@ impl Route {
         }
         segments.next().is_none()
     }
+}
+
+/// One operation of core Salesforce's own SOAP APIs.
+pub(super) struct CoreOperation {
+    /// In the case that core uses, which counts.
+    pub(super) name: &'static str,
+    pub(super) effect: Effect,
+    /// Where it is said.
+    pub(super) source: &'static str,
 }
 
 /// One SOAP operation on one kind of object.
@@ -200,6 +212,19 @@ pub(super) const ROUTES: &[Route] = &[
     writes("POST", "/sms/v1/contacts/queueImport/*", SMS_REFERENCE),
     writes("POST", "/sms/v1/contacts/refreshList/*", SMS_REFERENCE),
     writes("POST", "/sms/v1/keyword", SMS_REFERENCE),
+
+    sends("POST", "/services/data/*/actions/standard/emailSimple", "vendor guide: Actions Developer Guide, Email Simple Actions"),
+    sends("POST", "/services/data/*/actions/custom/**", "vendor guide: REST API, Invocable Actions Custom; an email alert sends, a flow or Apex may"),
+    sends("POST", "/services/data/*/composite", "vendor guide: REST API, Composite; a call in it may be emailSimple"),
+    sends("POST", "/services/data/*/composite/batch", "vendor guide: REST API, Composite Batch; likewise"),
+    sends("POST", "/services/data/*/quickActions/**", "vendor guide: REST API, Quick Actions; SendEmail is one"),
+    sends("POST", "/services/data/*/sobjects/*/quickActions/**", "vendor guide: REST API, SObject Quick Actions; SendEmail is one"),
+    sends("POST", "/services/apexrest/**", "code of the org, which may do anything"),
+    sends("PUT", "/services/apexrest/**", "likewise"),
+    sends("PATCH", "/services/apexrest/**", "likewise"),
+    sends("DELETE", "/services/apexrest/**", "likewise"),
+    sends("GET", "/services/data/*/tooling/executeAnonymous", "vendor guide: Tooling API; runs whatever Apex its query holds"),
+    sends("POST", "/services/Soap/**", "an envelope that is not read as one, because its path has escapes"),
 ];
 
 const fn object(
@@ -253,4 +278,63 @@ pub(super) const OBJECTS: &[Object] = &[
     object(Operation::Extract, "*", Effect::Write, WSDL),
     object(Operation::Perform, "*", Effect::Send, "vendor WSDL; starts a send, an import or an automation"),
     object(Operation::Schedule, "*", Effect::Send, "vendor WSDL; starts a send or an automation later"),
+];
+
+const fn core(name: &'static str, effect: Effect, source: &'static str) -> CoreOperation {
+    CoreOperation {
+        name,
+        effect,
+        source,
+    }
+}
+
+const SOAP_GUIDE: &str = "vendor guide: SOAP API Developer Guide";
+const METADATA_GUIDE: &str = "vendor guide: Metadata API Developer Guide";
+
+/// The operation of core Salesforce of this name, if it is one that the table knows: for labels, which have to be few.
+#[must_use]
+pub fn core_operation(name: &str) -> Option<&'static str> {
+    let row = CORE.iter().find(|row| row.name == name);
+    row.map(|row| row.name)
+}
+
+/// The operations of core Salesforce. What is not here writes.
+#[rustfmt::skip]
+pub(super) const CORE: &[CoreOperation] = &[
+    core("query", Effect::Read, SOAP_GUIDE),
+    core("queryMore", Effect::Read, SOAP_GUIDE),
+    core("queryAll", Effect::Read, SOAP_GUIDE),
+    core("retrieve", Effect::Read, "vendor guides: SOAP API and Metadata API"),
+    core("search", Effect::Read, SOAP_GUIDE),
+    core("describeSObject", Effect::Read, SOAP_GUIDE),
+    core("describeSObjects", Effect::Read, SOAP_GUIDE),
+    core("describeGlobal", Effect::Read, SOAP_GUIDE),
+    core("describeLayout", Effect::Read, SOAP_GUIDE),
+    core("getUserInfo", Effect::Read, SOAP_GUIDE),
+    core("getServerTimestamp", Effect::Read, SOAP_GUIDE),
+    core("getUpdated", Effect::Read, SOAP_GUIDE),
+    core("getDeleted", Effect::Read, SOAP_GUIDE),
+    core("listMetadata", Effect::Read, METADATA_GUIDE),
+    core("readMetadata", Effect::Read, METADATA_GUIDE),
+    core("describeMetadata", Effect::Read, METADATA_GUIDE),
+    core("checkDeployStatus", Effect::Read, METADATA_GUIDE),
+    core("checkRetrieveStatus", Effect::Read, METADATA_GUIDE),
+    core("create", Effect::Write, SOAP_GUIDE),
+    core("update", Effect::Write, SOAP_GUIDE),
+    core("upsert", Effect::Write, SOAP_GUIDE),
+    core("delete", Effect::Write, SOAP_GUIDE),
+    core("undelete", Effect::Write, SOAP_GUIDE),
+    core("merge", Effect::Write, SOAP_GUIDE),
+    core("process", Effect::Write, SOAP_GUIDE),
+    core("convertLead", Effect::Write, SOAP_GUIDE),
+    core("emptyRecycleBin", Effect::Write, SOAP_GUIDE),
+    core("deploy", Effect::Write, METADATA_GUIDE),
+    core("cancelDeploy", Effect::Write, METADATA_GUIDE),
+    core("createMetadata", Effect::Write, METADATA_GUIDE),
+    core("updateMetadata", Effect::Write, METADATA_GUIDE),
+    core("upsertMetadata", Effect::Write, METADATA_GUIDE),
+    core("deleteMetadata", Effect::Write, METADATA_GUIDE),
+    core("renameMetadata", Effect::Write, METADATA_GUIDE),
+    core("sendEmail", Effect::Send, SOAP_GUIDE),
+    core("sendEmailMessage", Effect::Send, SOAP_GUIDE),
 ];

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::*;
 use crate::soap::Content;
-use crate::soap::envelope;
+use crate::soap::envelope::{self, Dialect};
 
 const NO_LIST: Option<&AllowList> = None;
 
@@ -51,6 +51,19 @@ fn with_call<T>(call: &str, headers: &[&str], then: impl FnOnce(&Call<'_>) -> T)
 
 fn rest_effect(call: &str) -> Effect {
     with_call(call, &[], effect)
+}
+
+/// An envelope of core Salesforce with this in its Body, whose default namespace is this one.
+fn core_envelope(namespace: &str, action: &str, body: &str) -> Envelope {
+    let document = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body xmlns=\"{namespace}\">{body}</s:Body>\
+         </s:Envelope>"
+    );
+    let content = Content {
+        content_type: Some("text/xml"),
+        soap_action: Some(action),
+    };
+    envelope::scan_as(Dialect::Core, &Bytes::from(document), &content).unwrap()
 }
 
 /// An envelope with this in its Body, sent with this action.

@@ -3,6 +3,7 @@
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, request};
+use percent_encoding::percent_decode_str;
 
 use super::caller::Named;
 use super::error::{Code, ProxyError};
@@ -10,11 +11,17 @@ use super::route::printable;
 use super::vendor::{HostApi, VendorHost};
 use crate::facade::Face;
 use crate::secret::Secret;
+use crate::soap::envelope::Dialect;
+use crate::token::Kind;
 
 const TENANT_HEADER: &str = "sfmc-tenant";
 const ACCOUNT_HEADER: &str = "sfmc-account";
 /// In lower case: SDKs differ.
 const SOAP_ENDPOINT: &str = "/service.asmx";
+/// Core Salesforce: what begins with this takes envelopes, one path for each API, version and Apex class.
+const CORE_SOAP: &str = "/services/soap/";
+/// Core Salesforce: the Bulk API 1.0.
+const BULK: &str = "/services/async/";
 
 /// What kind of endpoint a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +30,10 @@ pub(super) enum Api {
     Rest,
     /// `/platform/v1/endpoints*`, whose bodies name the tenant's hosts.
     Endpoints,
-    /// An envelope for the SOAP endpoint.
-    Soap,
+    /// An envelope for a SOAP endpoint.
+    Soap(Dialect),
+    /// Core Salesforce's Bulk API 1.0, which takes its token in a header of its own.
+    Bulk,
     /// What describes SOAP: the WSDL and its schema. Public, so that no token goes with it.
     Wsdl,
     /// What a token stands for, by the auth host.
@@ -37,9 +46,19 @@ impl Api {
     /// The label of metrics and logs.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Rest | Self::Endpoints => "rest",
-            Self::Soap | Self::Wsdl => "soap",
+            Self::Rest | Self::Endpoints | Self::Bulk => "rest",
+            Self::Soap(_) | Self::Wsdl => "soap",
             Self::UserInfo | Self::Token(_) => "auth",
+        }
+    }
+
+    /// The same at a tenant of this kind: where a kind has no such API, its path means nothing there.
+    pub(super) fn at(self, kind: &Kind) -> Self {
+        match (self, kind) {
+            (Self::Endpoints, kind) if kind.is_core() => Self::Rest,
+            (Self::Bulk, Kind::Salesforce) => Self::Bulk,
+            (Self::Bulk, _) => Self::Rest,
+            (api, _) => api,
         }
     }
 
@@ -67,7 +86,7 @@ pub(super) struct Asked {
     pub(super) body: Selectors,
     /// The vendor's host that it names, as a forward target or inside the path.
     pub(super) vendor: Option<VendorHost>,
-    /// `access_token` of the query.
+    /// `access_token` and `oauth_token` of the query.
     pub(super) access_tokens: Vec<Secret>,
 }
 
@@ -190,7 +209,7 @@ fn embedded(rest: &str) -> Result<Option<(VendorHost, &str)>, ProxyError> {
     }
 }
 
-/// The target without the selection and without `access_token` in its query: a token in a URL is never passed on.
+/// The target without the selection and without the tokens in its query: a token in a URL is never passed on.
 fn without_access_token(
     raw: &PathAndQuery,
     rest: &str,
@@ -228,24 +247,45 @@ fn access_token(pair: &str) -> Option<Secret> {
     // Decoded, because the tenant would read an escaped name all the same.
     form_urlencoded::parse(pair.as_bytes())
         .next()
-        .filter(|(name, _value)| name.eq_ignore_ascii_case("access_token"))
+        .filter(|(name, _value)| {
+            // The latter is core Salesforce's own name for it, which jsforce uses.
+            let known = ["access_token", "oauth_token"];
+            known.iter().any(|known| name.eq_ignore_ascii_case(known))
+        })
         .map(|(_name, value)| Secret::new(value.into_owned()))
 }
 
 /// Whether this is a call of the SOAP endpoint, as far as it can be told before anything is selected.
 pub(super) fn looks_like_soap(method: &Method, path: &str) -> bool {
-    let start = path.len().saturating_sub(SOAP_ENDPOINT.len());
-    let end = path.as_bytes().get(start..).unwrap_or_default();
-    *method == Method::POST && end.eq_ignore_ascii_case(SOAP_ENDPOINT.as_bytes())
+    if *method != Method::POST {
+        return false;
+    }
+    let (_prefix, rest) = split_prefix(path);
+    let path = comparable(rest);
+    path.ends_with(SOAP_ENDPOINT) || is_core_soap(&path)
 }
 
-/// The path in lower case and without empty segments: SDKs put a base that ends with a slash before a path that begins with
-/// one.
-fn comparable(path: &str) -> String {
+/// By a path that was made comparable.
+fn is_core_soap(path: &str) -> bool {
+    path.strip_prefix(CORE_SOAP)
+        .is_some_and(|rest| !rest.is_empty())
+}
+
+/// Whether a path is that of an Apex class, whose operations have whatever names their author gave them.
+pub(super) fn is_apex_class(path: &str) -> bool {
+    let path = comparable(path);
+    let class = path.strip_prefix(CORE_SOAP);
+    class.is_some_and(|rest| rest.starts_with("class/"))
+}
+
+/// The path in lower case, without escapes and without empty segments: SDKs put a base that ends with a slash before a path
+/// that begins with one, and what is escaped means the same to the tenant.
+pub(super) fn comparable(path: &str) -> String {
     let mut comparable = String::with_capacity(path.len());
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         comparable.push('/');
-        comparable.push_str(&segment.to_ascii_lowercase());
+        let plain = percent_decode_str(segment).decode_utf8_lossy();
+        comparable.push_str(&plain.to_ascii_lowercase());
     }
     comparable
 }
@@ -270,7 +310,15 @@ fn classify(method: &Method, path: &str, vendor: Option<&VendorHost>) -> Result<
             if let Some(api) = soap(method, &path) {
                 return Ok(api);
             }
-            Ok(auth(method, &path, false)?.unwrap_or(rest(&path)))
+            if let Some(api) = auth(method, &path, false)? {
+                return Ok(api);
+            }
+            if vendor.is_none()
+                && let Some(api) = core(method, &path)?
+            {
+                return Ok(api);
+            }
+            Ok(rest(&path))
         }
     }
 }
@@ -285,7 +333,7 @@ fn rest(path: &str) -> Api {
 
 fn soap(method: &Method, path: &str) -> Option<Api> {
     match path {
-        SOAP_ENDPOINT if *method == Method::POST => Some(Api::Soap),
+        SOAP_ENDPOINT if *method == Method::POST => Some(Api::Soap(Dialect::MarketingCloud)),
         SOAP_ENDPOINT | "/etframework.wsdl" | "/etframeworkfault.xsd" => Some(Api::Wsdl),
         _ => None,
     }
@@ -307,6 +355,35 @@ fn auth(method: &Method, path: &str, of_tenant: bool) -> Result<Option<Api>, Pro
         }
         _ => return Ok(None),
     };
+    taking(api, method, allowed)
+}
+
+/// What only core Salesforce has, and what is built on it.
+fn core(method: &Method, path: &str) -> Result<Option<Api>, ProxyError> {
+    let face = match path {
+        "/services/oauth2/token" => Face::Core,
+        "/services/oauth2/revoke" => Face::Revocation,
+        "/services/a360/token" => Face::Exchange,
+        "/services/oauth2/authorize" => {
+            return Err(not_served_by_core(
+                "A login of a user through the proxy (/services/oauth2/authorize)",
+            ));
+        }
+        "/services/oauth2/introspect" => {
+            return Err(not_served_by_core(
+                "Introspection (/services/oauth2/introspect), which takes a client's secret,",
+            ));
+        }
+        _ if path.starts_with(BULK) => return Ok(Some(Api::Bulk)),
+        _ if *method == Method::POST && is_core_soap(path) => {
+            return Ok(Some(Api::Soap(Dialect::Core)));
+        }
+        _ => return Ok(None),
+    };
+    taking(Api::Token(face), method, &[Method::POST])
+}
+
+fn taking(api: Api, method: &Method, allowed: &[Method]) -> Result<Option<Api>, ProxyError> {
     if allowed.contains(method) {
         return Ok(Some(api));
     }
@@ -327,6 +404,16 @@ fn not_served(what: &str) -> ProxyError {
         format!(
             "{what} is not served by this proxy, which logs in to the tenant itself. Nothing was sent. Ask for a token at \
              /v2/token with grant_type=client_credentials."
+        ),
+    )
+}
+
+fn not_served_by_core(what: &str) -> ProxyError {
+    ProxyError::new(
+        Code::DestinationNotAllowed,
+        format!(
+            "{what} is not served by this proxy, which logs in to the tenant itself. Nothing was sent. Ask for a token at \
+             /services/oauth2/token with grant_type=client_credentials, and at /services/oauth2/userinfo what it stands for."
         ),
     )
 }

@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode};
 use super::error::{Code, ProxyError};
 use super::replay::{Budget, Interrupted, Pieces, Progress, Reservation, Source};
 use crate::identity::Presented;
-use crate::soap::envelope::{self, Envelope, Operation};
+use crate::soap::envelope::{self, Dialect, Envelope};
 use crate::soap::fault::Coding;
 use crate::soap::{Content, Version};
 use crate::token::{AccessToken, Route};
@@ -45,6 +45,7 @@ impl Desk {
     /// Reads a request's envelope.
     pub(super) async fn read(
         &self,
+        dialect: Dialect,
         headers: &HeaderMap,
         path: &str,
         source: Source,
@@ -79,7 +80,7 @@ impl Desk {
             soap_action: text(SOAP_ACTION),
         };
         Ok(Enclosed {
-            envelope: envelope::scan(&received, &content)?,
+            envelope: envelope::scan_as(dialect, &received, &content)?,
             path: path.to_owned(),
             progress: Arc::clone(progress),
             _room: room,
@@ -141,11 +142,6 @@ fn coding(headers: &HeaderMap) -> Result<Coding, ProxyError> {
 }
 
 impl Enclosed {
-    /// What the envelope asks for; `None` if the partner API does not know it.
-    pub(super) fn operation(&self) -> Option<Operation> {
-        self.envelope.operation()
-    }
-
     /// What was read.
     pub(super) fn envelope(&self) -> &Envelope {
         &self.envelope
@@ -166,7 +162,7 @@ impl Enclosed {
 
     /// The kind of call.
     pub(super) fn route(&self) -> Route {
-        let operation = self.operation().map(Operation::name);
+        let operation = self.envelope.operation().map(envelope::Operation::name);
         let operation = operation.or(self.envelope.body_element());
         let types = self.envelope.object_types().iter().map(String::as_str);
         Route::soap(operation.unwrap_or_default(), types)

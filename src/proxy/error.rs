@@ -248,13 +248,13 @@ impl Code {
                 "upstream_unreachable",
                 S::BAD_GATEWAY,
                 "destination_unavailable",
-                "Marketing Cloud not reachable",
+                "Tenant not reachable",
             ),
             Self::UpstreamTimeout => (
                 "upstream_timeout",
                 S::GATEWAY_TIMEOUT,
                 "http_response_timeout",
-                "Marketing Cloud did not answer in time",
+                "The tenant did not answer in time",
             ),
             Self::Overloaded => (
                 "overloaded",

@@ -7,15 +7,16 @@ use http::{HeaderMap, Method};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
+use super::arrived::Arrived;
 use super::asked::Asked;
 use super::caller::Caller;
-use super::envelope::Enclosed;
 use super::error::{Code, ProxyError};
 use super::record::Record;
 use super::replay::Source;
-use super::{Visit, Worker};
+use super::{Visit, Worker, headers};
 use crate::identity::{Identity, Presented, Unknown};
 use crate::server::Connection;
+use crate::soap::envelope::Dialect;
 
 /// How long a request waits for others of its client to end.
 const TURN_PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +29,11 @@ impl Worker {
         connection: &'a Connection,
     ) -> Presented<'a> {
         let mut presented = Presented::in_headers(headers);
+        for value in headers.get_all(headers::SESSION) {
+            if let Ok(session) = value.to_str() {
+                presented.token(session.trim());
+            }
+        }
         let listener = self.proxy.router.listener(connection.listener());
         if let Some(client) = listener.and_then(|listener| listener.client.as_deref()) {
             presented.establish(client);
@@ -82,14 +88,15 @@ impl Worker {
         self.identify(presented, caller).await
     }
 
-    /// Reads an envelope, unless the head alone shows that it is in vain.
+    /// Reads an envelope and adds the credentials in it to what is presented, unless the head alone shows that it is in vain.
     pub(super) async fn enclosed(
         &self,
+        dialect: Dialect,
         visit: Visit<'_>,
         body: Incoming,
         asked: &Asked,
-        presented: &Presented<'_>,
-    ) -> Result<Enclosed, ProxyError> {
+        presented: &mut Presented<'_>,
+    ) -> Result<Arrived, ProxyError> {
         if !presented.is_empty() {
             // Nobody yet may become somebody by the envelope; somebody wrong stays wrong.
             match self.proxy.clients.identify(presented) {
@@ -104,10 +111,11 @@ impl Worker {
         let enclosed = self
             .proxy
             .desk
-            .read(&visit.head.headers, path, source, progress)
+            .read(dialect, &visit.head.headers, path, source, progress)
             .await?;
         record.enclosed(enclosed.envelope());
-        Ok(enclosed)
+        enclosed.present(presented);
+        Ok(Arrived::Envelope(Box::new(enclosed)))
     }
 
     /// Waits until the client has fewer requests under way than it may have.

@@ -1,5 +1,7 @@
 //! The token endpoints that clients see: a placeholder in the vendor's shape. Calls nobody.
 
+use std::time::SystemTime;
+
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, Response, request};
 use hyper::body::Incoming;
@@ -12,7 +14,7 @@ use super::record::Record;
 use super::replay::{Interrupted, Source};
 use super::route::{Asker, Choice};
 use super::vendor::HostApi;
-use super::{Visit, Worker, headers};
+use super::{Visit, Worker, headers, kinds};
 use crate::facade::{self, Face, Granted};
 use crate::identity::Presented;
 use crate::policy::Mode;
@@ -56,6 +58,7 @@ impl Worker {
         };
         let choice = self.proxy.router.choose(&asked, &asker)?;
         record.routed(&choice);
+        kinds::must_have(&choice, &asked)?;
         let mode = identity.mode.strictest(wanted_mode(visit.head)?);
         let token = self.proxy.clients.placeholder(
             identity.client.as_deref(),
@@ -67,6 +70,7 @@ impl Worker {
             token: &token,
             rest_instance_url: format!("{}/", caller.links.to(HostApi::Rest, &choice)),
             soap_instance_url: format!("{}/", caller.links.to(HostApi::Soap, &choice)),
+            issued_at: milliseconds_since_1970(),
             scope: scope.unwrap_or_default().to_owned(),
             renewed: request.renews,
         };
@@ -105,6 +109,11 @@ impl Worker {
     }
 }
 
+fn milliseconds_since_1970() -> u128 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis())
+}
+
 fn wanted_mode(head: &request::Parts) -> Result<Mode, ProxyError> {
     let Some(value) = head.headers.get(MODE_HEADER) else {
         return Ok(Mode::Full);
@@ -131,11 +140,13 @@ fn answer(
         AnswerBody::Streamed(_) => 0,
     };
     let head = response.headers_mut();
-    let json = HeaderValue::from_static("application/json;charset=UTF-8");
-    head.insert(CONTENT_TYPE, json);
+    if length > 0 {
+        let json = HeaderValue::from_static("application/json;charset=UTF-8");
+        head.insert(CONTENT_TYPE, json);
+    }
     head.insert(CONTENT_LENGTH, HeaderValue::from(length));
     head.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(std::time::SystemTime::now())) {
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())) {
         head.insert(DATE, date);
     }
     let request_id = HeaderName::from_static("x-request-id");

@@ -15,6 +15,9 @@ use crate::token::{AccessToken, InstanceUrl};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID_SIZE_MAX: usize = 128;
+const BUSINESS_UNIT: HeaderName = HeaderName::from_static("pardot-business-unit-id");
+/// The token of core Salesforce's Bulk API 1.0.
+pub(super) const SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
 const ROOM_FOR_OURS: usize = 4;
 
 /// What a request's head becomes on its way out; the token comes last, in [`Onward::with_bearer`].
@@ -54,6 +57,19 @@ impl Onward {
         headers
     }
 
+    /// The same for the Bulk API, which knows no `Authorization`. `None` if no header can carry the token.
+    pub(super) fn with_session(
+        &self,
+        token: &AccessToken,
+        instance: &InstanceUrl,
+    ) -> Option<HeaderMap> {
+        let mut session = HeaderValue::try_from(token.secret().expose()).ok()?;
+        session.set_sensitive(true);
+        let mut headers = self.without_bearer(instance);
+        headers.insert(SESSION, session);
+        Some(headers)
+    }
+
     /// The head for one attempt that has its token elsewhere, or none.
     pub(super) fn without_bearer(&self, instance: &InstanceUrl) -> HeaderMap {
         let mut headers = self.headers.clone();
@@ -61,18 +77,28 @@ impl Onward {
         headers
     }
 
-    /// For an envelope that is written anew: its length and packing are ours, and the answer has to be one that we can look
-    /// into.
+    /// For an envelope that is written anew: its length and packing are ours, and we look into its answer.
     pub(super) fn of_envelope(mut self) -> Self {
         self.headers.remove(CONTENT_LENGTH);
         self.headers.remove(CONTENT_ENCODING);
         self.headers.remove(TRAILER);
+        self.of_readable()
+    }
+
+    /// The answer has to be one that we can look into.
+    pub(super) fn of_readable(mut self) -> Self {
         if let Some(accepted) = self.headers.get(ACCEPT_ENCODING) {
             let gzip = accepted.to_str().is_ok_and(accepts_gzip);
             let ours = if gzip { "gzip" } else { "identity" };
             self.headers
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static(ours));
         }
+        self
+    }
+
+    /// For Account Engagement: the tenant's business unit, whatever the caller says.
+    pub(super) fn of_business_unit(mut self, business_unit: &HeaderValue) -> Self {
+        self.headers.insert(BUSINESS_UNIT, business_unit.clone());
         self
     }
 
@@ -98,6 +124,7 @@ pub(super) fn elsewhere(
     for (name, value) in &head.headers {
         let ours = *name == HOST
             || *name == EXPECT
+            || *name == SESSION
             || is_hop_by_hop(name)
             || name.as_str().starts_with("sfmc-")
             || (*name == AUTHORIZATION && !authorization);
@@ -137,6 +164,7 @@ fn leaves_here(name: &HeaderName) -> bool {
     is_hop_by_hop(name)
         || *name == HOST
         || *name == AUTHORIZATION
+        || *name == SESSION
         || *name == EXPECT
         || *name == header::FORWARDED
         || name.as_str().starts_with("sfmc-")

@@ -50,8 +50,14 @@ impl Outbound {
             Api::Rest | Api::Endpoints | Api::UserInfo => {
                 self.head.with_bearer(token, self.instance(token))
             }
+            Api::Bulk => self
+                .head
+                .with_session(token, self.instance(token))
+                .ok_or_else(|| {
+                    ProxyError::new(Code::InternalError, "No header can carry the token.")
+                })?,
             // The envelope carries the token, and what describes SOAP needs none.
-            Api::Soap | Api::Wsdl | Api::Token(_) => self.head.without_bearer(token.soap()),
+            Api::Soap(_) | Api::Wsdl | Api::Token(_) => self.head.without_bearer(token.soap()),
         };
         *request.extensions_mut() = self.extensions.clone();
         Ok(request)
@@ -60,8 +66,8 @@ impl Outbound {
     /// Where a call of this API goes with this token.
     fn instance<'a>(&self, token: &'a AccessToken) -> &'a InstanceUrl {
         match self.api {
-            Api::Rest | Api::Endpoints => token.rest(),
-            Api::Soap | Api::Wsdl | Api::Token(_) => token.soap(),
+            Api::Rest | Api::Endpoints | Api::Bulk => token.rest(),
+            Api::Soap(_) | Api::Wsdl | Api::Token(_) => token.soap(),
             Api::UserInfo => token.auth(),
         }
     }

@@ -2,14 +2,18 @@
 //!
 //! Judged on what will be done, before anything is sent; the words name the call, the tenant and the account.
 
+use super::asked;
 use super::error::{Code, ProxyError};
 use super::route::Choice;
 use crate::policy::{self, Call};
-use crate::soap::envelope::Envelope;
+use crate::soap::envelope::{Dialect, Envelope};
 
 /// Lets a call through, or says what holds it back.
 pub(super) fn permit(choice: &Choice, call: &Call<'_>) -> Result<(), ProxyError> {
     let client = choice.client();
+    if let Call::Soap(envelope) = call {
+        leaves_sessions_alone(choice, envelope)?;
+    }
     if let (Some(_client), Call::Soap(envelope)) = (client, call) {
         stays_within_accounts(choice, envelope)?;
     }
@@ -19,6 +23,28 @@ pub(super) fn permit(choice: &Choice, call: &Call<'_>) -> Result<(), ProxyError>
         error.detail = format!("{}. {}", error.detail.trim_end_matches('.'), place(choice));
         error
     })
+}
+
+/// Core's SOAP can log in, with a user's password in the Body, and log out whom the token is for, which is everybody here.
+fn leaves_sessions_alone(choice: &Choice, envelope: &Envelope) -> Result<(), ProxyError> {
+    if envelope.dialect() != Dialect::Core {
+        return Ok(());
+    }
+    let logs_in =
+        envelope.body_element() == Some("login") && !asked::is_apex_class(choice.target.path());
+    let what = match envelope.core_operation() {
+        _ if logs_in => "logs in with a user's password",
+        Some("logout" | "invalidateSessions") => "ends a session that others share",
+        _ => return Ok(()),
+    };
+    Err(ProxyError::new(
+        Code::DestinationNotAllowed,
+        format!(
+            "The envelope {what}, and this proxy logs in and out itself. Nothing was sent. Leave that call out: any sessionId \
+             does, and the proxy puts the tenant's own in its place. {}",
+            place(choice)
+        ),
+    ))
 }
 
 /// An envelope can name accounts of its own, beside the one that its token is for.

@@ -19,6 +19,7 @@ use super::route::{Choice, Selected};
 use crate::audit::Audit;
 use crate::identity::{Client, Identity};
 use crate::metrics::Metrics;
+use crate::policy;
 use crate::soap::Version;
 use crate::soap::envelope::{Envelope, Operation};
 
@@ -49,7 +50,7 @@ struct Details {
     object_types: Vec<String>,
     unaudited: bool,
     api: Option<Api>,
-    soap: Option<(Version, Option<Operation>)>,
+    soap: Option<(Version, Option<&'static str>)>,
     path: Option<http::uri::PathAndQuery>,
     status: Option<StatusCode>,
     upstream_status: Option<StatusCode>,
@@ -137,8 +138,10 @@ impl Record {
 
     /// The envelope was read.
     pub(super) fn enclosed(&self, envelope: &Envelope) {
+        let core = envelope.core_operation().and_then(policy::core_operation);
+        let operation = envelope.operation().map(Operation::name).or(core);
         let mut details = self.details();
-        details.soap = Some((envelope.version(), envelope.operation()));
+        details.soap = Some((envelope.version(), operation));
         if self.audit.is_some() {
             let types = envelope.object_types().iter().take(OBJECT_TYPES_MAX);
             details.object_types = types.cloned().collect();
@@ -260,7 +263,7 @@ impl Details {
     /// The SOAP operation, or the REST API's service root.
     fn operation(&self, path: &str) -> &'static str {
         match self.soap {
-            Some((_version, operation)) => operation.map_or("other", Operation::name),
+            Some((_version, operation)) => operation.unwrap_or("other"),
             None => written::root(path),
         }
     }

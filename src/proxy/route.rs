@@ -145,13 +145,13 @@ impl Router {
             client.map_or(Mode::Full, |client| client.grant().mode),
         ];
         Ok(Choice {
+            api: asked.api.at(tenant.kind()),
             mode: modes.into_iter().fold(Mode::Full, Mode::strictest),
             client: client.cloned(),
             tenant,
             account,
             plain,
             selected,
-            api: asked.api,
             target: asked.target.clone(),
         })
     }

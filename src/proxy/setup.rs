@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicUsize;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-use super::asked::Api;
 use super::caller::Door;
 use super::envelope::Desk;
 use super::error::Code;
@@ -16,9 +15,10 @@ use super::replay::Budget;
 use super::route::{Router, Tenant, UNNAMED_MAX};
 use super::{OtherHosts, Settings, TenantSettings, Worker};
 use crate::audit::Audit;
-use crate::facade::Face;
 use crate::identity::{Clients, Throttle};
+use crate::login;
 use crate::metrics::Metrics;
+use crate::state::Directory;
 use crate::token::{Endpoint, TokenStore, Unavailable};
 use crate::upstream::{DestinationError, Pool, Trust, TrustError, Upstream};
 
@@ -74,9 +74,10 @@ impl Proxy {
         upstream: Arc<Upstream>,
         metrics: Arc<Metrics>,
         audit: Option<Arc<Audit>>,
+        state: Option<&Arc<Directory>>,
         mints: Handle,
     ) -> Result<Arc<Self>, SetupError> {
-        let router = router(&settings, &upstream, &metrics, mints)?;
+        let router = router(&settings, &upstream, &metrics, state, mints)?;
         let clients = Clients::new(settings.clients).map_err(|_unspecified| SetupError::Random)?;
         let turns = turns(&clients, settings.client_requests_max);
         let budget = Budget::new(settings.buffered_size_max, metrics.buffered_bytes.clone());
@@ -150,6 +151,24 @@ impl Proxy {
         })
     }
 
+    /// The tenants whose tokens need a login.
+    #[must_use]
+    pub fn logins(&self) -> HashMap<String, login::Tenant> {
+        let tenants = self.router.tenants().filter(|tenant| tenant.takes_login());
+        tenants
+            .map(|tenant| (tenant.name().to_owned(), tenant.login()))
+            .collect()
+    }
+
+    /// Waits until no refresh token is under way: one whose answer is lost may be spent.
+    pub async fn settle(&self) {
+        for tenant in self.router.tenants() {
+            if let Some(account) = tenant.known().next() {
+                account.token.settle().await;
+            }
+        }
+    }
+
     /// Requests that wait for a token are told that the proxy is stopping.
     pub fn close(&self) {
         self.closing.send_replace(true);
@@ -164,10 +183,13 @@ impl Proxy {
         for tenant in self.router.tenants() {
             let name = tenant.name();
             metrics.tenant_ready.with_label_values(&[name]);
+            if tenant.takes_login() {
+                metrics.login_valid.with_label_values(&[name, ""]);
+            }
             metrics
                 .token_request_duration_seconds
                 .with_label_values(&[name]);
-            for api in [Api::Rest, Api::Soap, Api::Token(Face::Current)].map(Api::name) {
+            for api in ["rest", "soap", "auth"] {
                 metrics
                     .request_duration_seconds
                     .with_label_values(&[name, api]);
@@ -189,9 +211,10 @@ impl Proxy {
                 metrics.token_requests_total.with_label_values(&[
                     name,
                     label,
-                    "client_credentials",
+                    account.token.endpoint().grant(),
                     "ok",
                 ]);
+
                 metrics
                     .token_expiry_timestamp_seconds
                     .with_label_values(&[name, label]);
@@ -213,6 +236,7 @@ fn router(
     settings: &Settings,
     upstream: &Arc<Upstream>,
     metrics: &Arc<Metrics>,
+    state: Option<&Arc<Directory>>,
     mints: Handle,
 ) -> Result<Router, SetupError> {
     let named = settings
@@ -231,11 +255,13 @@ fn router(
     let mut tenants = Vec::new();
     for tenant in &settings.tenants {
         let trust = trust(tenant, &mut system)?;
-        let endpoint = Endpoint::new(tenant.endpoint.clone(), Arc::clone(upstream), trust)
-            .map_err(|source| SetupError::AuthUrl {
-                tenant: tenant.name.clone(),
-                source,
-            })?;
+        let name = tenant.name.as_str();
+        let (settings, upstream) = (tenant.endpoint.clone(), Arc::clone(upstream));
+        let endpoint = Endpoint::new(name, settings, upstream, trust, state.cloned());
+        let endpoint = endpoint.map_err(|source| SetupError::AuthUrl {
+            tenant: name.to_owned(),
+            source,
+        })?;
         tenants.push(Arc::new(Tenant::new(
             tenant,
             Arc::new(endpoint),

@@ -1,6 +1,7 @@
-//! Looks into the first part of a SOAP answer, because the tenant tells there, and not in the status, what became of a token.
+//! Looks into the first part of an answer where the tenant tells there, and not in the status, what became of a token: in SOAP,
+//! and in errors of two other APIs.
 //!
-//! Waits only while the answer may still turn out to be a Fault; every byte stays for the caller.
+//! Waits only while the answer may still turn out to be such an error; every byte stays for the caller.
 
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
 use super::answer::{Look, Received};
 use crate::soap::fault::{Coding, SNIFFED_SIZE, Sniffer, Verdict};
+use crate::soap::refusal::{Reading, Said, Wording};
 
 /// What the first part of an answer says. An answer that stands still for `patience` says nothing.
 pub(super) async fn look(answer: &mut Received, patience: Duration) -> Verdict {
-    let Some(coding) = readable(answer.status(), answer.headers()) else {
+    let Some(coding) = readable(answer.status(), answer.headers(), &["xml"]) else {
         return Verdict::NotAFault;
     };
     let mut sniffer = Sniffer::new(coding, SNIFFED_SIZE);
@@ -35,10 +37,34 @@ pub(super) async fn look(answer: &mut Received, patience: Duration) -> Verdict {
     sniffer.verdict()
 }
 
-/// How to read it; `None` if it is no XML, or packed in a way that we did not ask for.
-fn readable(status: StatusCode, headers: &HeaderMap) -> Option<Coding> {
+/// Whether an answer with the status of such errors refuses its token. One that stands still for `patience` does not.
+pub(super) async fn refuses(answer: &mut Received, wording: Wording, patience: Duration) -> bool {
+    if answer.status().as_u16() != wording.status() {
+        return false;
+    }
+    let Some(coding) = readable(answer.status(), answer.headers(), &["xml", "json"]) else {
+        return false;
+    };
+    let mut reading = Reading::new(wording, coding);
+    let body = answer.body_mut();
+    let mut said = Said::NeedMore;
+    while said == Said::NeedMore {
+        said = match tokio::time::timeout(patience, body.look()).await {
+            Ok(Look::Piece(piece)) => reading.feed(&piece),
+            Ok(Look::Ended) => reading.finish(),
+            Ok(Look::Broken) | Err(_) => return false,
+        };
+    }
+    said == Said::Refusal
+}
+
+/// How to read it; `None` if it is of no such type, or packed in a way that we did not ask for.
+fn readable(status: StatusCode, headers: &HeaderMap, types: &[&str]) -> Option<Coding> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_xml = text(CONTENT_TYPE).is_none_or(|name| name.to_ascii_lowercase().contains("xml"));
+    let of_type = text(CONTENT_TYPE).is_none_or(|name| {
+        let name = name.to_ascii_lowercase();
+        types.iter().any(|wanted| name.contains(wanted))
+    });
     let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    Coding::named(text(CONTENT_ENCODING)).filter(|_| is_xml && has_body)
+    Coding::named(text(CONTENT_ENCODING)).filter(|_| of_type && has_body)
 }

@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::soap::fault;
+use crate::soap::envelope::Dialect;
+use crate::soap::fault::{self, Refusal};
+use crate::soap::refusal::Wording;
 use crate::token::Because;
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -33,16 +35,43 @@ pub(super) fn by_status(status: StatusCode) -> Verdict {
     }
 }
 
+/// By what the body says, where the status alone does not tell.
+pub(super) fn by_body(status: StatusCode, wording: Wording, refuses: bool) -> Verdict {
+    match (wording, status) {
+        _ if refuses => Verdict::Refused,
+        // The org's own code has run and said so: what it has done must not be done again.
+        (Wording::Apex, StatusCode::UNAUTHORIZED) => Verdict::Unknown,
+        _ => by_status(status),
+    }
+}
+
 /// By the Fault first and the status second, as SOAP has it.
-pub(super) fn by_fault(status: StatusCode, said: fault::Verdict) -> Verdict {
+pub(super) fn by_fault(status: StatusCode, said: fault::Verdict, dialect: Dialect) -> Verdict {
+    let said = match said {
+        // Words of the other API.
+        fault::Verdict::Refusal(refusal) if dialect_of(refusal) != dialect => {
+            fault::Verdict::OtherFault
+        }
+        said => said,
+    };
     match said {
         fault::Verdict::Refusal(_) => Verdict::Refused,
+        // Core Salesforce says it in a Fault alone; whatever else has this status comes from a class of the org.
+        _ if dialect == Dialect::Core && status == StatusCode::UNAUTHORIZED => Verdict::Unknown,
         fault::Verdict::Throttled => Verdict::Throttled,
         fault::Verdict::PermissionDenied => Verdict::NotPermitted,
         fault::Verdict::OtherFault if status != StatusCode::UNAUTHORIZED => Verdict::Unknown,
         fault::Verdict::OtherFault | fault::Verdict::NotAFault | fault::Verdict::NeedMore => {
             by_status(status)
         }
+    }
+}
+
+/// In whose answers a refusal is one.
+fn dialect_of(refusal: Refusal) -> Dialect {
+    match refusal {
+        Refusal::TokenExpired | Refusal::LoginFailed => Dialect::MarketingCloud,
+        Refusal::InvalidSession => Dialect::Core,
     }
 }
 
@@ -87,6 +116,9 @@ pub(super) fn advice(
             "the package lacks the scope, or its user the permission, for this object in this account"
         }
         (Verdict::Accepted | Verdict::Unknown, _) => match status {
+            StatusCode::UNAUTHORIZED => {
+                "code of the org answered so, and not the org's login; it is not sent again, because it may have taken effect"
+            }
             StatusCode::FORBIDDEN => {
                 "the package lacks the scope, or the account lacks the permission or feature"
             }

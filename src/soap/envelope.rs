@@ -1,7 +1,7 @@
 //! One SOAP request: what it asks for, which credentials it came with, and where the token goes.
 //!
 //! The document is read once and never written anew. What stays are slices of the received buffer, in any encoding; only the
-//! `fueloauth` element, a Header where there is none, and the address in `To` are written. The Body's bytes never change.
+//! token's element, a Header where there is none, and the address in `To` are written. The Body's bytes never change.
 
 mod body;
 mod error;
@@ -33,14 +33,38 @@ use crate::secret::{REDACTED, Secret};
 ///
 /// What is not well formed, not an envelope, beyond a bound, in another encoding, or comes with attachments.
 pub fn scan(received: &Bytes, content: &Content<'_>) -> Result<Envelope, EnvelopeError> {
-    scan::scan(received, content)
+    scan::scan(received, content, Dialect::MarketingCloud)
+}
+
+/// The same, where the envelope is not for Marketing Cloud.
+///
+/// # Errors
+///
+/// Those of [`scan()`]; and for core Salesforce a Body whose first element names no API.
+pub fn scan_as(
+    dialect: Dialect,
+    received: &Bytes,
+    content: &Content<'_>,
+) -> Result<Envelope, EnvelopeError> {
+    scan::scan(received, content, dialect)
+}
+
+/// Whose SOAP an envelope speaks: where its token stands, and what its Body can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Marketing Cloud's partner API, whose token is a `fueloauth`.
+    MarketingCloud,
+    /// Core Salesforce, whose token stands in a `SessionHeader` of the namespace of the API that is called.
+    Core,
 }
 
 /// A SOAP request that was read, ready to be written with any token.
 pub struct Envelope {
+    dialect: Dialect,
     version: Version,
     operation: Option<Operation>,
     body_element: Option<String>,
+    core_operation: bool,
     agreement: Agreement,
     object_types: BTreeSet<String>,
     untyped_objects: bool,
@@ -85,7 +109,7 @@ impl Accounts {
 pub struct Credentials {
     /// Each UsernameToken of a `wsse:Security`.
     pub usernames: Vec<UsernameToken>,
-    /// The text of each `fueloauth` and `oAuth`, outermost ones only.
+    /// The text of each `fueloauth`, `oAuth` and `SessionHeader`, outermost ones only.
     pub tokens: Vec<Secret>,
 }
 
@@ -131,13 +155,19 @@ impl fmt::Debug for Rendered {
 }
 
 impl Envelope {
+    /// Whose SOAP it is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// SOAP 1.1 or 1.2.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// What the Body's first element asks for; `None` if it is no request that the partner API knows.
+    /// What the Body's first element asks for; `None` if it is no request that Marketing Cloud's partner API knows.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         self.operation
@@ -147,6 +177,13 @@ impl Envelope {
     #[must_use]
     pub fn body_element(&self) -> Option<&str> {
         self.body_element.as_deref()
+    }
+
+    /// The name of an operation of core Salesforce's own APIs; `None` in every other namespace, that of an Apex class
+    /// included, and in Marketing Cloud's envelopes.
+    #[must_use]
+    pub fn core_operation(&self) -> Option<&str> {
+        self.body_element().filter(|_| self.core_operation)
     }
 
     /// Whether headers and Body mean the same operation.
@@ -201,6 +238,7 @@ impl fmt::Debug for Envelope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Envelope")
+            .field("dialect", &self.dialect)
             .field("version", &self.version)
             .field("operation", &self.operation)
             .field("agreement", &self.agreement)

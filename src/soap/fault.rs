@@ -10,7 +10,8 @@ mod walk;
 pub use render::{Blame, render};
 pub use unpack::Coding;
 
-use unpack::Unpacked;
+pub(super) use unpack::Unpacked;
+
 use walk::Walk;
 
 use super::xml::{Reader, Stop};

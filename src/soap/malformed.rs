@@ -92,4 +92,14 @@ pub enum Malformed {
     /// A Header or Body of the other SOAP version than the Envelope's.
     #[error("its Header or Body is of another SOAP version than its Envelope")]
     MixedVersions,
+    /// Core Salesforce: nothing stands in the Body, so that no API is named.
+    #[error(
+        "its Body is empty, so that it names no API of Salesforce that a SessionHeader could be for"
+    )]
+    EmptyBody,
+    /// Core Salesforce: the Body's first element names no API.
+    #[error(
+        "the first element of its Body has no namespace, so that it names no API of Salesforce that a SessionHeader could be for"
+    )]
+    NoApi,
 }

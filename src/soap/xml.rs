@@ -125,6 +125,11 @@ impl Reader {
         self.scopes.resolve(prefix)
     }
 
+    /// What a namespace of this document is called; `None` for none.
+    pub(crate) fn uri(&self, namespace: Namespace) -> Option<&[u8]> {
+        self.scopes.uri(namespace)
+    }
+
     /// Goes on in this input, of which all that was read before is still the same.
     pub(crate) fn over<'r, 'i>(&'r mut self, input: &'i [u8]) -> Pass<'r, 'i> {
         let lexer = Lexer::new(input, self.position);

@@ -1,82 +1,56 @@
-//! The token endpoint's wire: `POST /v2/token` with a JSON body, and both shapes in which it says no.
+//! One tenant's token endpoint: which request each grant makes, and what its answer becomes.
 //!
-//! One call is one attempt; how often and when is `store`'s matter. What the endpoint sends is never logged.
+//! One call is one attempt; how often and when is `store`'s matter.
+
+mod granted;
+mod refresh;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use serde::{Deserialize, Serialize};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::Instant;
 
-use super::{AccessToken, EndpointSettings, InstanceUrl, Instances, Mid, MintError};
+use super::assertion::Claims;
+use super::login::Logins;
+use super::tally::Tally;
+use super::wire::{Field, Format, Granted, Question, unavailable};
+use super::{AccessToken, EndpointSettings, GrantType, Kind, Mid, MintError};
 use crate::clock::Now;
-use crate::secret::{REDACTED, Secret};
+use crate::state::Directory;
 use crate::upstream::{Destination, DestinationError, Trust, Upstream};
-
-/// A token response larger than this is not one; the vendor's is below 2 KiB.
-const ANSWER_SIZE_MAX: usize = 1 << 20;
-/// Words of the endpoint that are passed on to callers and logs.
-const WORDS_MAX: usize = 300;
 
 /// One tenant's token endpoint.
 pub struct Endpoint {
     settings: EndpointSettings,
     destination: Arc<Destination>,
-    target: String,
     upstream: Arc<Upstream>,
     trust: Trust,
+    logins: Logins,
 }
 
-#[derive(Serialize)]
-struct TokenRequest<'a> {
-    grant_type: &'a str,
-    client_id: &'a str,
-    client_secret: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account_id: Option<Mid>,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: String,
-    #[serde(default)]
-    expires_in: serde_json::Value,
-    rest_instance_url: String,
-    soap_instance_url: String,
-}
-
-/// `{error, error_description}` as OAuth has it, or `{message, errorcode}` as the vendor's REST has it.
-#[derive(Deserialize, Default)]
-struct ErrorAnswer {
-    error: Option<String>,
-    error_description: Option<String>,
-    message: Option<String>,
-    errorcode: Option<serde_json::Value>,
-}
+type Fields<'a> = Vec<(&'static str, Field<'a>)>;
 
 impl Endpoint {
-    /// Looks the endpoint's address up in `upstream`; calls nobody.
+    /// Looks the endpoint's address up in `upstream`; calls nobody. The refresh tokens of `tenant` are kept in `state`, and
+    /// without one in memory.
     pub fn new(
+        tenant: &str,
         settings: EndpointSettings,
         upstream: Arc<Upstream>,
         trust: Trust,
+        state: Option<Arc<Directory>>,
     ) -> Result<Self, DestinationError> {
         let destination = upstream.destination(&settings.auth_url, &trust)?;
-        let target = format!(
-            "{}/v2/token",
-            settings.auth_url.path().trim_end_matches('/')
-        );
+        // Found wrong now, and not with the first token.
+        if let Kind::AccountEngagement { api_url, .. } = &settings.kind {
+            upstream.destination(api_url, &trust)?;
+        }
         Ok(Self {
             settings,
             destination,
-            target,
             upstream,
             trust,
+            logins: Logins::new(tenant, state),
         })
     }
 
@@ -86,135 +60,152 @@ impl Endpoint {
         &self.settings
     }
 
-    /// Asks once for a token of this account.
-    pub async fn fetch(&self, account: Option<Mid>) -> Result<AccessToken, MintError> {
-        let request = self.request(account)?;
-        let sent = Now::read();
-        let answer = self
-            .upstream
-            .send_alone(&self.destination, request, ANSWER_SIZE_MAX)
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        if answer.status() != StatusCode::OK {
-            return Err(self.read_refusal(&answer));
-        }
-        self.read_token(answer.body(), sent)
+    /// Whether its tokens are the package's own, and the same for every tenant that names it.
+    pub(super) fn is_shareable(&self) -> bool {
+        !self.settings.kind.is_core()
+            && matches!(self.settings.grant_type, GrantType::ClientCredentials)
     }
 
-    fn request(&self, account: Option<Mid>) -> Result<Request<Full<Bytes>>, MintError> {
-        let body = TokenRequest {
-            grant_type: "client_credentials",
-            client_id: &self.settings.client_id,
-            client_secret: self.settings.client_secret.expose(),
-            scope: self.settings.scope.as_deref(),
-            account_id: account,
+    /// What metrics call the request that mints in steady use.
+    #[must_use]
+    pub fn grant(&self) -> &'static str {
+        match &self.settings.grant_type {
+            GrantType::ClientCredentials => "client_credentials",
+            GrantType::AuthorizationCode { .. } => "refresh_token",
+            GrantType::JwtBearer { .. } => "jwt_bearer",
+        }
+    }
+
+    /// Where a browser is sent for a login; `None` if the grant takes none.
+    #[must_use]
+    pub fn authorize_url(&self, state: &str, challenge: Option<&str>) -> Option<String> {
+        let GrantType::AuthorizationCode { redirect_uri, .. } = &self.settings.grant_type else {
+            return None;
         };
-        let body = serde_json::to_vec(&body).map_err(|error| unavailable(error.to_string()))?;
-        Request::builder()
-            .method(Method::POST)
-            .uri(&self.target)
-            .header(HOST, self.destination.authority())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(
-                USER_AGENT,
-                HeaderValue::from_static(concat!("sfmc-auth-proxy/", env!("CARGO_PKG_VERSION"))),
-            )
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| unavailable(error.to_string()))
-    }
-
-    fn read_token(&self, body: &[u8], sent: Now) -> Result<AccessToken, MintError> {
-        // serde's message would quote the answer, and with it the token.
-        let answer: TokenAnswer = serde_json::from_slice(body)
-            .map_err(|_quotes| unavailable("its answer is not a token response".to_owned()))?;
-        let lifetime = lifetime(&answer.expires_in)
-            .ok_or_else(|| unavailable("its answer has no usable expires_in".to_owned()))?;
-        let admit = |url: &str| self.settings.lock.admit(url, &self.upstream, &self.trust);
-        let (rest, soap) = (
-            admit(&answer.rest_instance_url)?,
-            admit(&answer.soap_instance_url)?,
-        );
-        let secret = Secret::new(answer.access_token);
-        if secret.is_empty() {
-            return Err(unavailable(
-                "its answer has an empty access_token".to_owned(),
-            ));
+        let mut query = vec![
+            ("response_type", "code"),
+            ("client_id", self.settings.client_id.as_str()),
+            ("redirect_uri", redirect_uri),
+            ("state", state),
+        ];
+        if let Some(scope) = &self.settings.scope {
+            query.push(("scope", scope));
         }
-        let base_path = self.settings.auth_url.path().trim_end_matches('/');
-        let auth = InstanceUrl::of_endpoint(Arc::clone(&self.destination), base_path.to_owned());
-        let instances = Instances { rest, soap, auth };
-        AccessToken::new(&secret, instances, sent, lifetime).ok_or_else(|| {
-            unavailable("its access_token has characters that no header can carry".to_owned())
-        })
-    }
-
-    fn read_refusal(&self, answer: &Response<Bytes>) -> MintError {
-        let status = answer.status();
-        let said: ErrorAnswer = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let error = said
-            .error
-            .or_else(|| said.errorcode.map(|code| format!("errorcode {code}")));
-        let description = said.error_description.or(said.message);
-        let error = self.words(&error.unwrap_or_default());
-        let description = self.words(&description.unwrap_or_default());
-        if !is_worth_another_try(status) {
-            return MintError::Rejected {
-                status: status.as_u16(),
-                error,
-                description,
-            };
+        if let Some(challenge) = challenge {
+            query.push(("code_challenge", challenge));
+            query.push(("code_challenge_method", "S256"));
         }
-        let cause = format!("{status} {error} {description}");
-        MintError::Unavailable {
-            cause: cause.trim_end().to_owned(),
-            retry_after: retry_after(answer.headers()),
+        let query: Vec<_> = query
+            .into_iter()
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .collect();
+        let leaf = if self.settings.kind.is_core() {
+            "services/oauth2/authorize"
+        } else {
+            "v2/authorize"
+        };
+        let base = &self.settings.auth_url;
+        Some(format!("{base}{leaf}?{}", query.join("&")))
+    }
+
+    /// Asks once for a token of this account.
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        account: Option<Mid>,
+        tally: &Tally,
+        deadline: Instant,
+    ) -> Result<AccessToken, MintError> {
+        let assertion;
+        let fields = match &self.settings.grant_type {
+            GrantType::AuthorizationCode { .. } => {
+                return self.refresh_apart(account, tally, deadline).await;
+            }
+            GrantType::ClientCredentials => self.with_client("client_credentials"),
+            GrantType::JwtBearer {
+                key,
+                subject,
+                audience,
+            } => {
+                let issuer = &self.settings.client_id;
+                let claims = Claims {
+                    issuer,
+                    subject,
+                    audience,
+                };
+                assertion = claims
+                    .signed(key, Now::read().wall)
+                    .ok_or_else(|| unavailable("the tenant's key could not sign"))?;
+                vec![
+                    (
+                        "grant_type",
+                        Field::Text("urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                    ),
+                    ("assertion", Field::Secret(&assertion)),
+                ]
+            }
+        };
+        let mut fields = with_account(fields, account);
+        if let Some(scope) = self
+            .settings
+            .scope
+            .as_deref()
+            .filter(|_| !self.settings.kind.is_core())
+        {
+            fields.push(("scope", Field::Text(scope)));
         }
+        let granted = self
+            .ask(self.grant(), &self.destination, fields, tally, deadline)
+            .await?;
+        self.token(&granted, &self.destination, tally, deadline)
+            .await
     }
 
-    /// Printable words of bounded length: what an endpoint says ends up in headers and logs. One that says the secret
-    /// back is not quoted.
-    fn words(&self, text: &str) -> String {
-        text.replace(self.settings.client_secret.expose(), REDACTED)
-            .chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .take(WORDS_MAX)
-            .collect()
+    /// Waits until no refresh token is under way, and sends none from then on.
+    pub(super) async fn settle(&self) {
+        self.logins.settle().await;
+    }
+
+    fn with_client(&self, grant_type: &'static str) -> Fields<'_> {
+        let mut fields = vec![
+            ("grant_type", Field::Text(grant_type)),
+            ("client_id", Field::Text(&self.settings.client_id)),
+        ];
+        if let Some(secret) = &self.settings.client_secret {
+            fields.push(("client_secret", Field::Secret(secret)));
+        }
+        fields
+    }
+
+    async fn ask(
+        &self,
+        grant: &'static str,
+        destination: &Destination,
+        fields: Fields<'_>,
+        tally: &Tally,
+        deadline: Instant,
+    ) -> Result<Granted, MintError> {
+        let (leaf, format) = if self.settings.kind.is_core() {
+            ("services/oauth2/token", Format::Form)
+        } else {
+            ("v2/token", Format::Json)
+        };
+        let base = self.settings.auth_url.path().trim_end_matches('/');
+        let question = Question {
+            grant,
+            destination,
+            target: &format!("{base}/{leaf}"),
+            format,
+            fields,
+            deadline,
+        };
+        question.ask(&self.upstream, tally).await
     }
 }
 
-fn is_worth_another_try(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status.is_informational()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn lifetime(expires_in: &serde_json::Value) -> Option<Duration> {
-    let seconds = match expires_in {
-        serde_json::Value::String(text) => text.trim().parse().ok()?,
-        number => number.as_f64()?,
-    };
-    // A year is beyond any token; the bound keeps clock arithmetic sound.
-    (seconds > 0.0 && seconds <= 31_536_000.0).then(|| Duration::from_secs_f64(seconds))
-}
-
-fn unavailable(cause: String) -> MintError {
-    MintError::Unavailable {
-        cause,
-        retry_after: None,
+/// With the business unit that the token is for.
+fn with_account(mut fields: Fields<'_>, account: Option<Mid>) -> Fields<'_> {
+    if let Some(account) = account {
+        fields.push(("account_id", Field::Number(account)));
     }
-}
-
-/// `Retry-After` as seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(
-        date.duration_since(Now::read().wall)
-            .unwrap_or(Duration::ZERO),
-    )
+    fields
 }

@@ -8,8 +8,25 @@ use http::Uri;
 use super::MintError;
 use crate::upstream::{Destination, Trust, Upstream};
 
-/// Below these stand the instances of every tenant.
-const INSTANCE_DOMAINS: [&str; 2] = ["rest.marketingcloudapis.com", "soap.marketingcloudapis.com"];
+/// Below these stand the instances of every Marketing Cloud tenant.
+const ENGAGEMENT_DOMAINS: [&str; 2] =
+    ["rest.marketingcloudapis.com", "soap.marketingcloudapis.com"];
+/// Below this stands every My Domain.
+const CORE_DOMAIN: &str = "my.salesforce.com";
+/// Below this stands every instance of Data Cloud. Its name is not known beforehand: it comes from the exchange, over TLS,
+/// from a host that was admitted.
+const DATA_CLOUD_DOMAIN: &str = "c360a.salesforce.com";
+
+/// Which of the vendor's hosts can be a tenant's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// Marketing Cloud's REST and SOAP hosts.
+    Engagement,
+    /// My Domain.
+    Core,
+    /// Data Cloud's API hosts.
+    DataCloud,
+}
 
 /// A host that may serve as an instance although it is not below the tenant's own subdomain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +40,8 @@ pub struct TrustedHost {
 /// Which instance URLs of a token response are believed.
 #[derive(Debug, Clone, Default)]
 pub struct InstanceLock {
-    /// The tenant's subdomain, lower case: `SUB.rest.marketingcloudapis.com` and its `soap` sibling are believed.
+    /// The tenant's subdomain, lower case: `SUB.rest.marketingcloudapis.com` and its `soap` sibling are believed. Of core
+    /// Salesforce, what stands before `.my.salesforce.com`.
     pub subdomain: Option<String>,
     /// Further hosts that the operator vouches for.
     pub trusted: Vec<TrustedHost>,
@@ -33,6 +51,7 @@ impl InstanceLock {
     /// Opens only for https URLs (http for loopback) of the tenant's own hosts, without user information, query or fragment.
     pub fn admit(
         &self,
+        domain: Domain,
         url: &str,
         upstream: &Upstream,
         trust: &Trust,
@@ -62,7 +81,7 @@ impl InstanceLock {
         if !destination.https() && !is_loopback(&host) {
             return Err(refuse(format!("{authority} over http")));
         }
-        if !self.knows(&host, port) {
+        if !self.knows(domain, &host, port) {
             return Err(refuse(authority));
         }
         let base_path = uri.path().trim_end_matches('/').to_owned();
@@ -72,17 +91,22 @@ impl InstanceLock {
         })
     }
 
-    fn knows(&self, host: &str, port: u16) -> bool {
-        let own = self.subdomain.as_ref().is_some_and(|subdomain| {
-            port == 443
-                && host
-                    .strip_prefix(subdomain.as_str())
-                    .and_then(|rest| rest.strip_prefix('.'))
-                    .is_some_and(|domain| INSTANCE_DOMAINS.contains(&domain))
+    fn knows(&self, domain: Domain, host: &str, port: u16) -> bool {
+        let below = self.subdomain.as_ref().and_then(|subdomain| {
+            let rest = host.strip_prefix(subdomain.as_str())?;
+            rest.strip_prefix('.')
         });
-        own || self.trusted.iter().any(|trusted| {
-            trusted.host == host && trusted.port.is_none_or(|trusted_port| trusted_port == port)
-        })
+        let own = match domain {
+            Domain::Engagement => below.is_some_and(|below| ENGAGEMENT_DOMAINS.contains(&below)),
+            Domain::Core => below == Some(CORE_DOMAIN),
+            Domain::DataCloud => host
+                .split_once('.')
+                .is_some_and(|(label, below)| !label.is_empty() && below == DATA_CLOUD_DOMAIN),
+        };
+        (own && port == 443)
+            || self.trusted.iter().any(|trusted| {
+                trusted.host == host && trusted.port.is_none_or(|trusted_port| trusted_port == port)
+            })
     }
 }
 
@@ -103,8 +127,9 @@ pub struct InstanceUrl {
 }
 
 impl InstanceUrl {
-    /// The token endpoint's own host: it has the client secret, and gave the token. `base_path` is without a slash at its end.
-    pub(super) fn of_endpoint(destination: Arc<Destination>, base_path: String) -> Self {
+    /// A host that the settings name: the token endpoint's own, which has the client secret and gave the token, or Account
+    /// Engagement's. `base_path` is without a slash at its end.
+    pub(super) fn of_settings(destination: Arc<Destination>, base_path: String) -> Self {
         Self {
             destination,
             base_path,

@@ -263,6 +263,15 @@ impl Life {
         }
     }
 
+    /// A token that came by another way than a mint: a login.
+    pub(super) fn adopted(&mut self, token: Arc<AccessToken>) {
+        self.current = Some(token);
+        self.cooldown = None;
+        self.cooldown_length = Duration::ZERO;
+        self.minted_for = None;
+        self.refused_on = None;
+    }
+
     fn next_cooldown(&mut self, error: &MintError) -> Duration {
         match error {
             MintError::Unavailable { retry_after, .. } => {
@@ -271,6 +280,8 @@ impl Life {
                 self.cooldown_length
                     .max(retry_after.unwrap_or_default().min(RETRY_AFTER_LONGEST))
             }
+            // Found out without asking anybody: the next call may come right after the login.
+            MintError::LoginNeeded { .. } | MintError::NoRefreshToken => COOLDOWN_SHORTEST,
             MintError::Rejected { .. } | MintError::Untrusted { .. } => COOLDOWN_LONGEST,
         }
     }

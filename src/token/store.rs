@@ -1,7 +1,7 @@
 //! One cell per key holds a token's life and the one mint in flight; a mint runs whole in a task of its own.
 //!
 //! The key is endpoint, client id, account and scope: two tenants that name the same package share a token, two accounts
-//! never do. No lock is ever held over the network, and a present, fresh token is had without any lock at all.
+//! never do, nor two tenants whose tokens are users', or of core Salesforce. No lock is ever held over the network, and a present, fresh token is had without any lock at all.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::life::{Attempt, Because, Cure, Life, Wanted};
 use super::rest::Route;
-use super::{AccessToken, Endpoint, Mid, MintError, Minted, Stage};
+use super::tally::Tally;
+use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
 use crate::clock::Now;
 use crate::metrics::{Metrics, epoch_seconds};
 
@@ -52,6 +53,8 @@ struct Key {
     client_id: String,
     account: Option<Mid>,
     scope: Option<String>,
+    /// The tenant's name, where the package alone does not tell whose tokens these are.
+    tenant: Option<String>,
 }
 
 /// All cells.
@@ -98,6 +101,7 @@ impl TokenStore {
             client_id: settings.client_id.clone(),
             account,
             scope: settings.scope.clone(),
+            tenant: Some(labels.tenant.clone()).filter(|_| !endpoint.is_shareable()),
         };
         self.cells.get_with(key, || {
             Arc::new(Account {
@@ -229,6 +233,41 @@ impl Account {
         self.awaits_acceptance.store(awaits, Ordering::Relaxed);
     }
 
+    /// A user has logged in: what that yielded becomes a token and, durable before the token is used, a refresh token. Goes
+    /// on to its end whatever becomes of the asker, since the code is spent.
+    pub async fn log_in(self: &Arc<Self>, code: AuthorizationCode) -> Result<(), MintError> {
+        let account = Arc::clone(self);
+        let redeeming = self.runtime.spawn(async move {
+            let tally = account.tally();
+            let token = account.endpoint.redeem(&code, account.account, &tally);
+            let token = Arc::new(token.await?);
+            tracing::info!(
+                tenant = account.labels.tenant,
+                account = account.labels.account,
+                expires_in_s = token.lifetime.as_secs(),
+                "logged in"
+            );
+            let mut state = account.state();
+            state.life.adopted(Arc::clone(&token));
+            account.show(token);
+            Ok(())
+        });
+        redeeming
+            .await
+            .unwrap_or_else(|_panicked| Err(broken_off()))
+    }
+
+    /// Waits until no refresh token of this account's tenant is under way.
+    pub async fn settle(&self) {
+        self.endpoint.settle().await;
+    }
+
+    /// Where its tokens come from.
+    #[must_use]
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
     /// The account's member id.
     #[must_use]
     pub fn mid(&self) -> Option<Mid> {
@@ -279,8 +318,7 @@ impl Account {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let limit = ATTEMPT_TIMEOUT
-                .min(deadline.saturating_duration_since(tokio::time::Instant::now()));
+            let limit = deadline.min(tokio::time::Instant::now() + ATTEMPT_TIMEOUT);
             let outcome = self.attempt(limit).await;
             let Err(MintError::Unavailable { retry_after, .. }) = &outcome else {
                 return outcome.map(Arc::new);
@@ -295,44 +333,47 @@ impl Account {
         }
     }
 
-    async fn attempt(&self, limit: Duration) -> Result<AccessToken, MintError> {
+    async fn attempt(&self, deadline: tokio::time::Instant) -> Result<AccessToken, MintError> {
         let started = Now::read().monotonic;
-        let outcome = match tokio::time::timeout(limit, self.endpoint.fetch(self.account)).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => Err(MintError::Unavailable {
-                cause: format!("no answer within {limit:?}"),
-                retry_after: None,
-            }),
-        };
-        let took = started.elapsed();
-        let word = match &outcome {
-            Ok(_) => "ok",
-            Err(MintError::Rejected { .. }) => "rejected",
-            Err(MintError::Unavailable { .. }) => "unavailable",
-            Err(MintError::Untrusted { .. }) => "untrusted",
-        };
+        let tally = self.tally();
+        let outcome = self.endpoint.fetch(self.account, &tally, deadline).await;
+        let duration_ms = started.elapsed().as_millis();
         let Labels { tenant, account } = &self.labels;
-        self.metrics
-            .token_requests_total
-            .with_label_values(&[tenant, account, "client_credentials", word])
-            .inc();
-        self.metrics
-            .token_request_duration_seconds
-            .with_label_values(&[tenant])
-            .observe(took.as_secs_f64());
         match &outcome {
             Ok(token) => tracing::info!(
                 tenant,
                 account,
-                duration_ms = took.as_millis(),
+                duration_ms,
                 expires_in_s = token.lifetime.as_secs(),
                 "token minted"
             ),
+            // Told when it ended, and to everyone who calls.
+            Err(error @ MintError::LoginNeeded { .. }) => {
+                tracing::debug!(tenant, account, error = %error, "token not minted");
+            }
             Err(error) => {
-                tracing::warn!(tenant, account, duration_ms = took.as_millis(), error = %error, "token not minted")
+                tracing::warn!(tenant, account, duration_ms, error = %error, "token not minted");
             }
         }
         outcome
+    }
+
+    fn tally(&self) -> Tally {
+        Tally::new(Arc::clone(&self.metrics), self.labels.clone())
+    }
+
+    /// The token that is used from now on.
+    fn show(&self, token: Arc<AccessToken>) {
+        let Labels { tenant, account } = &self.labels;
+        self.metrics
+            .token_expiry_timestamp_seconds
+            .with_label_values(&[tenant, account])
+            .set(epoch_seconds(token.expires_at()));
+        self.metrics
+            .tenant_ready
+            .with_label_values(&[tenant])
+            .set(1);
+        self.current.store(Some(token));
     }
 }
 
@@ -373,20 +414,7 @@ impl Landing {
         state.life.minted(Now::read(), &outcome);
         state.flight = None;
         if let Ok(token) = &outcome {
-            let Labels {
-                tenant,
-                account: name,
-            } = &account.labels;
-            let expiry = &account.metrics.token_expiry_timestamp_seconds;
-            expiry
-                .with_label_values(&[tenant, name])
-                .set(epoch_seconds(token.expires_at()));
-            account
-                .metrics
-                .tenant_ready
-                .with_label_values(&[tenant])
-                .set(1);
-            account.current.store(Some(Arc::clone(token)));
+            account.show(Arc::clone(token));
         }
         drop(state);
         self.landed.send_replace(Some(outcome));

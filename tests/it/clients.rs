@@ -1,6 +1,7 @@
 //! Real clients, unmodified and as their registries give them, through a real proxy process to the sandbox. Each changes at
 //! most one setting or one variable of its environment. Skipped, with the reason, where a runtime or its registry is missing.
 
+mod core;
 mod environment;
 mod exec;
 mod sdks;
@@ -181,6 +182,7 @@ fn python() -> Option<PathBuf> {
             pip(&["--no-deps", "Salesforce-FuelSDK==1.3.0"]),
             pip(&["suds==1.2.0", "PyJWT", "zeep==4.3.3", "requests", "httpx"]),
             pip(&["pysfmc==0.1.4"]),
+            pip(&["simple-salesforce==1.12.10"]),
         ]
     });
     folder.map(|folder| folder.join("bin/python"))

@@ -21,7 +21,7 @@ use sfmc_auth_proxy::policy::Mode;
 use sfmc_auth_proxy::proxy::OtherHosts;
 use sfmc_auth_proxy::secret::Secret;
 use sfmc_auth_proxy::server::Address;
-use sfmc_auth_proxy::token::{EndpointSettings, InstanceLock, TrustedHost};
+use sfmc_auth_proxy::token::{EndpointSettings, GrantType, InstanceLock, Kind, TrustedHost};
 use sfmc_auth_proxy::{admin, proxy, sandbox, server, telemetry, upstream};
 
 /// Long enough for any answer on loopback, short enough to fail a hung test.
@@ -52,9 +52,12 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
     let acme = proxy::TenantSettings {
         name: "acme".to_owned(),
         endpoint: EndpointSettings {
+            kind: Kind::MarketingCloud,
+            grant_type: GrantType::ClientCredentials,
+            token_lifetime: Duration::from_secs(3600),
             auth_url: tenant.auth_url().parse().unwrap(),
             client_id: settings.client_id.clone(),
-            client_secret: Secret::new(settings.client_secret.clone()),
+            client_secret: Some(Secret::new(settings.client_secret.clone())),
             scope: None,
             refresh_before: Duration::from_secs(120),
             lock: InstanceLock {
@@ -94,6 +97,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         authority: AuthorityPlace::Nowhere,
         admin: admin::Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
+            token: None,
         },
         proxy: proxy::Settings {
             tenants: vec![acme],
@@ -124,6 +128,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             body_stall_timeout: 120 * second,
         },
         audit: None,
+        state: None,
         telemetry: telemetry::Settings {
             format: None,
             level: tracing::Level::INFO,

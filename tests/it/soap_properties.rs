@@ -7,13 +7,15 @@ use flate2::{Compression, write::GzEncoder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sfmc_auth_proxy::soap::envelope::{self, Dialect, Envelope};
 use sfmc_auth_proxy::soap::fault::{self, Blame, Coding, Refusal, SNIFFED_SIZE, Sniffer, Verdict};
-use sfmc_auth_proxy::soap::{Content, Version, envelope, wsdl};
+use sfmc_auth_proxy::soap::{Content, Version, wsdl};
 
 use crate::envelope::{TOKEN, URL, check_with_another_reader, corpus, rendered};
 
 const TOKEN_ELEMENT: &str =
     "<fueloauth xmlns=\"http://exacttarget.com\">TOKEN&amp;&lt;&quot;1&apos;&#233;</fueloauth>";
+const TOKEN_ESCAPED: &str = "TOKEN&amp;&lt;&quot;1&apos;&#233;";
 const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
 const WSSE: &str =
@@ -23,6 +25,8 @@ const WSSE: &str =
 #[derive(Debug, Clone)]
 struct Made {
     prefix: &'static str,
+    /// The namespace of the API that is called, as it is written: for core Salesforce.
+    api: Option<&'static str>,
     input: String,
     without_credentials: String,
     header: HeaderForm,
@@ -49,6 +53,8 @@ fn header_child() -> impl Strategy<Value = (String, bool)> {
              <wsse:Password>p</wsse:Password></wsse:UsernameToken></wsse:Security>"
         ),
         format!("<o:Security xmlns:o='{WSSE}'/>"),
+        "<SessionHeader xmlns=\"urn:partner.soap.sforce.com\"><sessionId>old</sessionId></SessionHeader>".to_owned(),
+        "<m:SessionHeader xmlns:m='urn:m'>\n<m:sessionId>old</m:sessionId><fueloauth/></m:SessionHeader>".to_owned(),
     ])
     .prop_map(|text| (text, true));
     let kept = select(vec![
@@ -57,6 +63,7 @@ fn header_child() -> impl Strategy<Value = (String, bool)> {
         "<Security>ours</Security>",
         "<!-- fueloauth -->",
         "<FuelOAuth2/>",
+        "<CallOptions xmlns='urn:partner.soap.sforce.com'><client>SessionHeader</client></CallOptions>",
         "\n\t ",
         "\r\n",
         "<n:deep xmlns:n='urn:n'><n:deep a='>'/></n:deep>",
@@ -97,6 +104,12 @@ fn made() -> impl Strategy<Value = Made> {
             "<?xml version='1.0' encoding='utf-8'?>\n",
         ]),
         select(vec!["\"", "'"]),
+        select(vec![
+            None,
+            Some("urn:partner.soap.sforce.com"),
+            Some("http://soap.sforce.com/2006/04/metadata"),
+            Some("http://soap.sforce.com/schemas/class/&lt;a&gt;&amp;b&#233;"),
+        ]),
     )
         .prop_map(
             |(
@@ -109,6 +122,7 @@ fn made() -> impl Strategy<Value = Made> {
                 space,
                 declaration,
                 quote,
+                api,
             )| {
                 let name = |local: &str| {
                     if prefix.is_empty() {
@@ -135,7 +149,11 @@ fn made() -> impl Strategy<Value = Made> {
                         HeaderForm::Empty => format!("<{tag} />"),
                         HeaderForm::Open => format!("<{tag}>{children}</{tag}>"),
                     };
-                    let body = format!("<{body_tag}>{body}</{body_tag}>");
+                    let first = match api {
+                        Some(api) => format!("<q:query xmlns:q=\"{api}\" xmlns=''><a/></q:query>"),
+                        None => String::new(),
+                    };
+                    let body = format!("<{body_tag}>{first}{body}</{body_tag}>");
                     let (first, second) = if header_last {
                         (body, header)
                     } else {
@@ -148,6 +166,7 @@ fn made() -> impl Strategy<Value = Made> {
                 };
                 Made {
                     prefix,
+                    api,
                     input: whole(true),
                     without_credentials: whole(false),
                     header,
@@ -157,9 +176,25 @@ fn made() -> impl Strategy<Value = Made> {
 }
 
 impl Made {
+    fn scan(&self, input: &Bytes) -> Envelope {
+        let dialect = self
+            .api
+            .map_or(Dialect::MarketingCloud, |_api| Dialect::Core);
+        envelope::scan_as(dialect, input, &Content::default()).unwrap()
+    }
+
+    fn token_element(&self) -> String {
+        match self.api {
+            Some(api) => format!(
+                "<SessionHeader xmlns=\"{api}\"><sessionId>{TOKEN_ESCAPED}</sessionId></SessionHeader>"
+            ),
+            None => TOKEN_ELEMENT.to_owned(),
+        }
+    }
+
     /// Takes the token's element out again, and the Header with it where the input had none.
     fn taken_back(&self, output: &str) -> String {
-        let bare = output.replacen(TOKEN_ELEMENT, "", 1);
+        let bare = output.replacen(&self.token_element(), "", 1);
         let tag = if self.prefix.is_empty() {
             "Header".to_owned()
         } else {
@@ -185,18 +220,16 @@ proptest! {
     #[test]
     fn taking_the_token_out_gives_the_input_without_its_credentials(made in made()) {
         let input = Bytes::from(made.input.clone());
-        let envelope = envelope::scan(&input, &Content::default()).unwrap();
-        let output = text_of(rendered(&envelope));
-        prop_assert_eq!(output.matches(TOKEN_ELEMENT).count(), 1);
+        let output = text_of(rendered(&made.scan(&input)));
+        prop_assert_eq!(output.matches(&made.token_element()).count(), 1);
         prop_assert_eq!(made.taken_back(&output), made.without_credentials.clone());
         check_with_another_reader("made", &made.input, &output, TOKEN);
     }
 
     #[test]
     fn a_second_pass_changes_nothing(made in made()) {
-        let input = Bytes::from(made.input);
-        let once = rendered(&envelope::scan(&input, &Content::default()).unwrap());
-        let twice = rendered(&envelope::scan(&Bytes::from(once.clone()), &Content::default()).unwrap());
+        let once = rendered(&made.scan(&Bytes::from(made.input.clone())));
+        let twice = rendered(&made.scan(&Bytes::from(once.clone())));
         prop_assert_eq!(once, twice);
     }
 
@@ -206,11 +239,11 @@ proptest! {
         let text = made.input.replace("encoding='utf-8'", "encoding='utf-16'");
         let unit = |unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
         let wide: Vec<u8> = format!("\u{FEFF}{text}").encode_utf16().flat_map(unit).collect();
-        let output = rendered(&envelope::scan(&Bytes::from(wide), &Content::default()).unwrap());
+        let output = rendered(&made.scan(&Bytes::from(wide)));
         let read = |pair: &[u8]| if big { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
         let output: Vec<u16> = output.chunks(2).map(read).collect();
         let output = String::from_utf16(&output).unwrap();
-        let narrow = rendered(&envelope::scan(&Bytes::from(made.input.clone()), &Content::default()).unwrap());
+        let narrow = rendered(&made.scan(&Bytes::from(made.input.clone())));
         let narrow = text_of(narrow).replace("encoding='utf-8'", "encoding='utf-16'");
         prop_assert_eq!(output, format!("\u{FEFF}{narrow}"));
     }
@@ -233,7 +266,7 @@ proptest! {
                 _ => { let tail = bytes.get(place..).unwrap_or_default().to_vec(); bytes.extend(tail); }
             }
         }
-        if let Ok(envelope) = envelope::scan(&Bytes::from(bytes.clone()), &case.content()) {
+        if let Ok(envelope) = case.scan_as_sent(&Bytes::from(bytes.clone())) {
             let output = rendered(&envelope);
             if let (Ok(before), Ok(after)) = (String::from_utf8(bytes), String::from_utf8(output))
                 && roxmltree::Document::parse(&before).is_ok()

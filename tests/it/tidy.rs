@@ -147,13 +147,17 @@ fn secrets_are_exposed_in_few_places_only() {
     assert_eq!(
         exposing,
         [
+            "src/admin/gate.rs",
+            "src/config/resolve/tenant/grant.rs",
             "src/identity.rs",
             "src/identity/placeholder.rs",
             "src/identity/presented.rs",
             "src/proxy/envelope.rs",
+            "src/proxy/headers.rs",
             "src/state/keys.rs",
             "src/token.rs",
-            "src/token/endpoint.rs",
+            "src/token/login.rs",
+            "src/token/wire.rs",
             "src/upstream/tunnel.rs"
         ]
     );
@@ -196,6 +200,11 @@ fn every_command_of_the_readme_is_run_by_a_test() {
             "sfmc-auth-proxy exec -- python3 nightly_job.py",
             "exec: a script with hard-coded URLs",
         ),
+        (
+            "(umask 077; head -c 32 /dev/urandom | base64 > state.key)",
+            "logins: the README's login, in a browser",
+        ),
+        ("sfmc-auth-proxy login acme", "the same"),
         (
             "sfmc-auth-proxy check --config config/sfmc-auth-proxy.toml --syntax-only",
             "commands: the sample",

@@ -37,7 +37,7 @@ async fn without_a_token_started_but_not_ready_and_ready_by_itself_later() {
         |_settings| {},
         |resolved| {
             resolved.proxy.tenants[0].endpoint.client_secret =
-                sfmc_auth_proxy::secret::Secret::new("wrong");
+                Some(sfmc_auth_proxy::secret::Secret::new("wrong"));
         },
     )
     .await;

@@ -143,6 +143,15 @@ fn what_the_proxy_was_configured_with_is_kept_from_the_command() {
 }
 
 #[test]
+fn a_tenant_whose_users_log_in_at_the_configured_admin_listener_is_no_fault_here() {
+    let text = "[tenants.acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"\nclient_secret = \"s\"\ngrant = \"authorization_code\"\n";
+    let sources = with_own_listeners(&Sources::default());
+    let resolved = config::with_text(&sources, text).unwrap();
+    assert_eq!(resolved.server.listeners.len(), 1);
+    assert_eq!(resolved.admin.listen.to_string(), "127.0.0.1:7363");
+}
+
+#[test]
 fn a_private_proxy_has_one_listener_one_client_and_its_own_ca() {
     let resolved = narrowed(None, Mode::NoSend);
     let listeners: Vec<_> = resolved

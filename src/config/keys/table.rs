@@ -54,18 +54,32 @@ pub(in crate::config) const SECTIONS: &[(&str, &str)] = &[
     ("listen", "Where callers reach the proxy."),
     ("listen.tls", "What listeners that speak TLS show, and whom they know by certificate."),
     ("listener.[]", "A listener that already selects: one port, one business unit. May stand several times."),
-    ("admin", "Health and metrics."),
-    ("tenants.*", "One installed package at one Marketing Cloud tenant. The table's name is the tenant's: `a-z 0-9 -`."),
-    ("tenants.*.accounts", "Names for accounts (business units). Only these and `account_id` can be selected."),
+    ("admin", "Health, metrics and users' logins."),
+    ("tenants.*", TENANTS),
+    ("tenants.*.accounts", "Names for accounts (business units). Only these and `account_id` can be selected. For `kind = \"marketing_cloud\"` alone; with `grant = \"authorization_code\"`, one login serves all of them, or each has one of its own."),
     ("clients.*", "An application that may call. With any, every caller has to say which one it is; without, anyone who can reach a listener may call. The table's name is the client's: `a-z 0-9 - .`, the common name or a DNS name of its certificate where it has one."),
     ("intercept", "Where this table is, even empty, the proxy answers CONNECT and serves https for Salesforce's hosts with certificates of a local CA."),
     ("upstream", "How calls go out."),
     ("timeouts", "How long things may take."),
     ("limits", "How much there may be."),
+    ("state", STATE),
     ("log", "What is logged, to stderr."),
     ("audit", "A record of who called what, beside the log."),
     ("shutdown", "What happens on SIGTERM."),
 ];
+
+const TENANTS: &str = "One installed package at one Marketing Cloud tenant, or one connected app at one org of core Salesforce. The table's name is the tenant's: `a-z 0-9 -`.
+
+| `kind` | tokens come from | calls go to | grants |
+|---|---|---|---|
+| `marketing_cloud` | `https://SUBDOMAIN.auth.marketingcloudapis.com/` | the tenant's REST and SOAP instances | client credentials, authorization code |
+| `salesforce` | `https://SUBDOMAIN.my.salesforce.com/` | the org's own instance | client credentials, authorization code, JWT bearer |
+| `data_cloud` | the same, then exchanged for a token of Data Cloud | the Data Cloud instance | as `salesforce` |
+| `account_engagement` | as `salesforce` | `api_url`, with the business unit in a header | as `salesforce` |
+
+With `grant = \"client_credentials\"` the app itself is the user. With `\"authorization_code\"` a user logs in once in a browser, with `sfmc-auth-proxy login TENANT` or at `/login/TENANT` of the admin listener; from then on refresh tokens do, which `[state]` keeps over a restart. With `\"jwt_bearer\"` a key signs for one user, whom an administrator has approved for the app. A key that is not for the tenant's kind or grant is refused.";
+
+const STATE: &str = "Where refresh tokens are kept, so that the logins of `grant = \"authorization_code\"` outlive the process: one sealed file for each tenant and account. Without it they live in memory alone, and after a restart every user has to log in again. Make a key with `head -c 32 /dev/urandom | base64`, and keep it elsewhere than the directory. To change it, put the new one first and leave the old one second until every login has been renewed once. One process at a time uses the directory; access tokens are never in it.";
 
 /// Every key.
 #[rustfmt::skip]
@@ -92,25 +106,36 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("listener.[].mode", MODE, "What calls that come in here may do at most.").default("full"),
     key("listener.[].answer_urls", Kind::Choice(&["proxy", "as_called"]), "What URLs of the tenant's hosts become in answers, as in `listen.answer_urls`.").default("proxy"),
 
-    key("admin.listen", Kind::Address, "Where health and metrics are served: `ip:port` or `localhost:port`.").default("127.0.0.1:7363"),
+    key("admin.listen", Kind::Address, "Where health and metrics are served, and users log in: `ip:port` or `localhost:port`. Beyond loopback, all but health and metrics is closed to whoever does not show `token`, and to everyone where there is none.").default("127.0.0.1:7363"),
+    key("admin.token", Kind::Secret, "Who shows it, as Bearer or once in a form, may do more than look at health and metrics. Beyond loopback nobody may without it; on loopback it is asked for where it is set. At least 16 characters. This or `token_file`."),
+    key("admin.token_file", Kind::Path, "A file that holds the token; one line end at its end is dropped."),
     key("admin.quit", Kind::Flag, "Stopping over HTTP.").only("false"),
-    later("admin.token", Kind::Secret),
-    later("admin.token_file", Kind::Path),
 
-    key("tenants.*.kind", Kind::Choice(&["marketing_cloud", "salesforce", "data_cloud", "account_engagement"]), "What kind of tenant it is.").only("marketing_cloud"),
-    key("tenants.*.subdomain", Kind::Text, "The tenant's subdomain, the SUB in `https://SUB.auth.marketingcloudapis.com/`. Required unless `auth_url` is given."),
-    key("tenants.*.grant", Kind::Choice(&["client_credentials", "authorization_code", "jwt_bearer"]), "How tokens are minted.").only("client_credentials"),
-    key("tenants.*.client_id", Kind::Text, "The installed package's client id. Required."),
-    key("tenants.*.client_secret", Kind::Secret, "The installed package's client secret. This or `client_secret_file` is required."),
+    key("tenants.*.kind", Kind::Choice(&["marketing_cloud", "salesforce", "data_cloud", "account_engagement"]), "What kind of tenant it is.").default("marketing_cloud"),
+    key("tenants.*.subdomain", Kind::Text, "The tenant's subdomain: the SUB in `https://SUB.auth.marketingcloudapis.com/`; for the other kinds the My Domain name, all that stands before `.my.salesforce.com`, as `acme` or `acme--uat.sandbox`. Required unless `auth_url` is given."),
+    key("tenants.*.grant", Kind::Choice(&["client_credentials", "authorization_code", "jwt_bearer"]), "How tokens are minted. `jwt_bearer` is not for `kind = \"marketing_cloud\"`, since the vendor offers no public contract for it.").default("client_credentials"),
+    key("tenants.*.client_id", Kind::Text, "The client id of the installed package, or the consumer key of the connected app. Required."),
+    key("tenants.*.client_secret", Kind::Secret, "The client secret. This or `client_secret_file` is required for `client_credentials`, may be left out of a public package with `authorization_code`, and has no place with `jwt_bearer`."),
     key("tenants.*.client_secret_file", Kind::Path, "A file that holds the client secret; one line end at its end is dropped. A relative path starts at the configuration file."),
     later("tenants.*.client_secret_next", Kind::Secret),
     later("tenants.*.client_secret_next_file", Kind::Path),
-    key("tenants.*.account_id", Kind::Mid, "Member id (MID) of the default account. Without it, tokens are for the package's own account; with named accounts, calls have to select."),
-    key("tenants.*.allow_any_account", Kind::Flag, "Let callers select member ids that have no name here.").default("false"),
-    key("tenants.*.scope", Kind::Words, "Scopes to ask for. Leave it out for all that the package grants."),
+    key("tenants.*.redirect_uri", Kind::Url, "For `authorization_code`: where the browser comes back to after a login. It ends in `/oauth/callback`, and has to be registered with the package exactly as it stands here, to the letter. Plain http for loopback alone. Default: `\"http://127.0.0.1:7363/oauth/callback\"`, with the address of `admin.listen`; required where that is beyond loopback or takes any free port."),
+    key("tenants.*.pkce", Kind::Flag, "For `authorization_code`: bind each login to this process (PKCE, S256). Default: `false` for `kind = \"marketing_cloud\"`, where the vendor documents nothing of it, else `true`."),
+    key("tenants.*.jwt_key", Kind::Secret, "For `jwt_bearer`: the private key whose certificate is with the connected app, as PEM: RSA of 2048 bits or more, not encrypted. This or `jwt_key_file` is required."),
+    key("tenants.*.jwt_key_file", Kind::Path, "A file that holds that key."),
+    key("tenants.*.jwt_subject", Kind::Text, "For `jwt_bearer`: the name of the user that calls are made as. Required."),
+    key("tenants.*.jwt_audience", Kind::Url, "For `jwt_bearer`: whom the assertion is for. Default: `\"https://login.salesforce.com\"`, and `\"https://test.salesforce.com\"` where the subdomain ends in `.sandbox` or `auth_url` is of that host."),
+    key("tenants.*.account_id", Kind::Mid, "For `kind = \"marketing_cloud\"`: member id (MID) of the default account. Without it, tokens are for the package's own account; with named accounts, calls have to select."),
+    key("tenants.*.allow_any_account", Kind::Flag, "For `kind = \"marketing_cloud\"`: let callers select member ids that have no name here.").default("false"),
+    key("tenants.*.scope", Kind::Words, "Scopes to ask for, each of which the vendor has to know. Leave it out for all that the package grants."),
+    key("tenants.*.extra_scopes", Kind::Words, "Further scopes to ask for, as they are: for those that are newer than this version.").default(""),
+    key("tenants.*.dataspace", Kind::Text, "For `kind = \"data_cloud\"`: the data space to ask for. Without it, the default one."),
+    key("tenants.*.business_unit_id", Kind::Text, "For `kind = \"account_engagement\"`: the business unit, 18 characters that begin with `0Uv`. Required."),
+    key("tenants.*.api_url", Kind::Url, "For `kind = \"account_engagement\"`: where calls go. `https://pi.demo.pardot.com/` for a sandbox, or a host of `trusted_hosts`. Default: `\"https://pi.pardot.com/\"`."),
     key("tenants.*.mode", MODE, "What calls may do at most: everything, nothing that sends, nothing that writes. The strictest of tenant, client and listener holds; docs/policy.md has the table.").default("full"),
     key("tenants.*.refresh_before", FROM_ZERO, "Renew a token this long before it expires, in the background; at most the last quarter of its life.").default("120s"),
-    key("tenants.*.auth_url", Kind::Url, "Where tokens come from, only to override what the subdomain implies. Plain http for loopback alone."),
+    key("tenants.*.token_lifetime", POSITIVE, "For all kinds but `marketing_cloud`: how long a token lives whose response does not say so. At most the org's session timeout, which is 2 hours unless an administrator has changed it. Default: `\"1h\"`."),
+    key("tenants.*.auth_url", Kind::Url, "Where tokens come from, only to override what the subdomain implies; `https://login.salesforce.com/` or `https://test.salesforce.com/` too, for `authorization_code` and `jwt_bearer`. Plain http for loopback alone."),
     key("tenants.*.trusted_hosts", Kind::Texts, "Hosts, or host:port, that are accepted as instances beyond the subdomain's own.").default(""),
     key("tenants.*.ca_file", Kind::Path, "Further roots of trust for this tenant, as PEM."),
     key("tenants.*.accounts.*", Kind::Mid, "A name (`a-z 0-9 -`, not digits alone) and its member id."),
@@ -147,10 +172,9 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("limits.max_client_requests", count(0, 1_000_000), "Requests in flight per client; 0 is no limit.").default("0"),
     key("limits.max_forced_mints", count(0, 1000), "Token requests that refusals may cause, per account; one comes back each minute.").default("20"),
 
-    later("state", Kind::Table),
-    later("state.dir", Kind::Path),
-    later("state.key", Kind::Secret),
-    later("state.key_file", Kind::Path),
+    key("state.dir", Kind::Path, "The directory, for this proxy alone; made if it is not there. Needs `key` or `key_file`."),
+    key("state.key", Kind::Secret, "What seals the files: 32 bytes as base64. This or `key_file` is required."),
+    key("state.key_file", Kind::Paths, "A file that holds the key; one line end at its end is dropped. Of several files the first one's key seals, and each one's opens."),
     later("state.redis_url", Kind::Secret),
 
     key("log.format", Kind::Choice(&["json", "text"]), "Shape of log lines. Without it: text on a terminal, else json."),

@@ -44,7 +44,12 @@ pub(super) fn unknown(
         [_only] => (format!("tenant {first}"), "has"),
         _ => (format!("the tenants {}", names.join(", ")), "have"),
     };
-    let (what, instead) = if text.parse::<Mid>().is_ok() {
+    let (what, instead) = if !tenants.iter().any(|tenant| tenant.may_have_accounts) {
+        (
+            format!("{of_them} {have} no accounts, being of core Salesforce"),
+            "leave it out".to_owned(),
+        )
+    } else if text.parse::<Mid>().is_ok() {
         let which = match names.as_slice() {
             [_only] => String::new(),
             _ => "any of ".to_owned(),

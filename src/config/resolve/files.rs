@@ -15,42 +15,44 @@ use crate::secret::Secret;
 const SECRET_SIZE_MAX: u64 = 64 * 1024;
 const CERTIFICATES_SIZE_MAX: u64 = 4 * 1024 * 1024;
 
+/// A secret, and where it was given.
+pub(super) type Found = (Hidden, KeyPath, Origin);
+
 /// The secret of a table, given as `leaf` or as `leaf_file`. `None` if a fault was found, or nothing was to be read.
 pub(super) fn secret(review: &mut Review<'_>, table: &KeyPath, leaf: &str) -> Option<Secret> {
-    let (inline, file) = (table.child(leaf), table.child(&format!("{leaf}_file")));
-    if !are_apart(review, &inline, &file) {
-        return None;
+    let found = optional_secret(review, table, leaf)?;
+    if found.is_none() {
+        let instead = format!("write {leaf}_file = \"/run/secrets/…\", or {leaf} = \"${{NAME}}\"");
+        review.missing(table, leaf, &instead);
     }
+    found.map(|(hidden, _path, _origin)| hidden.secret)
+}
+
+/// As [`secret`], where it may be left out: the inner `None` says that it is.
+pub(super) fn optional_secret(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+    leaf: &str,
+) -> Option<Option<Found>> {
+    let (inline, file) = places(review, table, leaf)?;
     if let Some(Value::Secret(hidden)) = review.value(&inline) {
         let origin = review.origin(&inline)?;
-        return Some(checked(review, &inline, &origin, hidden.clone()).secret);
+        let hidden = checked(review, &inline, &origin, hidden.clone());
+        return Some(Some((hidden, inline, origin)));
     }
     let Some(text) = review.text(&file) else {
-        if !review.values.is_given(&file) {
-            let instead =
-                format!("write {leaf}_file = \"/run/secrets/…\", or {leaf} = \"${{NAME}}\"");
-            review.missing(table, leaf, &instead);
-        }
-        return None;
+        return Some(None);
     };
     let origin = review.origin(&file)?;
     let hidden = read_secret(review, &file, &origin, text)?;
-    Some(checked(review, &file, &origin, hidden).secret)
+    let hidden = checked(review, &file, &origin, hidden);
+    Some(Some((hidden, file, origin)))
 }
 
 /// The secrets of a table, given as one `leaf` or as one or several `leaf_file`s, each with its place; none where neither is
 /// given. `None` if a fault was found, or nothing was to be read.
-pub(super) fn secrets(
-    review: &mut Review<'_>,
-    table: &KeyPath,
-    leaf: &str,
-) -> Option<Vec<(Hidden, KeyPath, Origin)>> {
-    let (inline, file) = (table.child(leaf), table.child(&format!("{leaf}_file")));
-    let is_useless = |path| review.values.is_spoiled(path);
-    let useless = is_useless(&inline) || is_useless(&file);
-    if !are_apart(review, &inline, &file) || useless {
-        return None;
-    }
+pub(super) fn secrets(review: &mut Review<'_>, table: &KeyPath, leaf: &str) -> Option<Vec<Found>> {
+    let (inline, file) = places(review, table, leaf)?;
     if let Some(Value::Secret(hidden)) = review.value(&inline) {
         let origin = review.origin(&inline)?;
         let hidden = checked(review, &inline, &origin, hidden.clone());
@@ -72,13 +74,20 @@ pub(super) fn secrets(
     read.into_iter().collect()
 }
 
-fn are_apart(review: &mut Review<'_>, inline: &KeyPath, file: &KeyPath) -> bool {
-    let both = review.values.is_given(inline) && review.values.is_given(file);
-    if both {
+/// Where a secret may be given: `leaf` and `leaf_file`. `None` if it is in both, or of no use in one.
+pub(super) fn places(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+    leaf: &str,
+) -> Option<(KeyPath, KeyPath)> {
+    let (inline, file) = (table.child(leaf), table.child(&format!("{leaf}_file")));
+    if review.values.is_given(&inline) && review.values.is_given(&file) {
         let what = format!("{} and {} are both given", inline.leaf(), file.leaf());
-        review.fault(inline, what, "keep one of them");
+        review.fault(&inline, what, "keep one of them");
+        return None;
     }
-    !both
+    let useless = review.values.is_spoiled(&inline) || review.values.is_spoiled(&file);
+    (!useless).then_some((inline, file))
 }
 
 /// Nothing is read where the syntax alone is asked for.

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use super::client::{self, Client};
 use super::tenant::{self, Tenant};
-use super::{Review, account, address, guard, tls};
+use super::{Review, account, address, files, guard, tls};
 use crate::config::fault::{Origin, shown};
 use crate::config::key_path::KeyPath;
 use crate::proxy::{AnswerUrls, ListenerSelection};
+use crate::secret::Secret;
 use crate::server::Address;
 use crate::token::Mid;
 
@@ -168,6 +169,23 @@ pub(in crate::config) fn admin(review: &mut Review<'_>) -> Option<SocketAddr> {
             None
         }
     }
+}
+
+/// What opens the admin listener's doors to others than this machine. The inner `None` says that they stay closed; the outer
+/// one that a fault was found, or nothing was to be read.
+pub(super) fn admin_token(review: &mut Review<'_>) -> Option<Option<Secret>> {
+    let Some((hidden, path, origin)) =
+        files::optional_secret(review, &KeyPath::of("admin"), "token")?
+    else {
+        return Some(None);
+    };
+    if hidden.is_short {
+        let what = "can be guessed: it has fewer than 16 characters";
+        let instead = "use 32 random ones, as of `head -c 24 /dev/urandom | base64`";
+        review.faults.add(Some(origin), &path, what, instead);
+        return None;
+    }
+    Some(Some(hidden.secret))
 }
 
 /// Calls and health cannot share an address.

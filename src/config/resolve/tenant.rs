@@ -1,13 +1,23 @@
-//! Tenants: names, where tokens come from, accounts, scopes.
+//! Tenants: names and accounts; and in the rooms below, what kind each is, where its tokens come from, by which grant, and for
+//! which scopes.
+
+mod authority;
+mod grant;
+mod kind;
+mod scope;
+mod shape;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use shape::{GrantWord, Shape};
 
 use super::names::{self, Naming};
 use super::{Review, files, url};
 use crate::config::fault::{Origin, shown};
 use crate::config::key_path::KeyPath;
-use crate::config::{scopes, suggest};
+use crate::config::suggest;
 use crate::policy::Mode;
 use crate::proxy::TenantSettings;
 use crate::token::{EndpointSettings, Mid};
@@ -26,6 +36,10 @@ pub(super) struct Tenant {
     pub(super) has_no_default: bool,
     /// What its calls may do at most.
     pub(super) mode: Mode,
+    /// Its kind has accounts.
+    pub(super) may_have_accounts: bool,
+    /// A user has to log in for its tokens.
+    pub(super) takes_login: bool,
     /// Everything; `None` if a part is wrong or was not to be read.
     pub(super) settings: Option<TenantSettings>,
 }
@@ -47,7 +61,8 @@ impl Tenant {
     }
 }
 
-pub(super) fn all(review: &mut Review<'_>) -> Vec<Tenant> {
+/// All tenants. `admin` is where the admin listener is, which takes browsers back from logins.
+pub(super) fn all(review: &mut Review<'_>, admin: Option<SocketAddr>) -> Vec<Tenant> {
     let table = KeyPath::of("tenants");
     let names = review.values.names(&table);
     if names.is_empty() && !review.values.is_partial {
@@ -57,7 +72,7 @@ pub(super) fn all(review: &mut Review<'_>) -> Vec<Tenant> {
         .iter()
         .map(|name| {
             names::check(review, &table, name, &names, Naming::Plain);
-            tenant(review, &table.child(name), name)
+            tenant(review, &table.child(name), name, admin)
         })
         .collect()
 }
@@ -115,7 +130,13 @@ pub(super) fn unknown(
     review.faults.add(origin, path, what, instead);
 }
 
-fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
+fn tenant(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+    name: &str,
+    admin: Option<SocketAddr>,
+) -> Tenant {
+    let shape = shape::shape(review, table);
     let accounts = accounts(review, table);
     let default_account = review.number_at(&table.child("account_id"));
     let allow_any_account = review.flag_at(&table.child("allow_any_account"));
@@ -125,7 +146,7 @@ fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
         || spoiled("account_id")
         || accounts.values().any(Option::is_none);
     let mode = review.mode(&table.child("mode"));
-    let endpoint = endpoint(review, table);
+    let endpoint = endpoint(review, table, shape, admin);
     let roots = files::certificates(review, &table.child("ca_file"));
     let named: Option<BTreeMap<String, Mid>> = accounts
         .iter()
@@ -151,6 +172,8 @@ fn tenant(review: &mut Review<'_>, table: &KeyPath, name: &str) -> Tenant {
         default_account,
         admits_any,
         mode,
+        may_have_accounts: shape.kind.is_none_or(|kind| !kind.is_core()),
+        takes_login: shape.grant == Some(GrantWord::AuthorizationCode),
         settings,
     }
 }
@@ -178,30 +201,44 @@ fn accounts(review: &mut Review<'_>, table: &KeyPath) -> BTreeMap<String, Option
         .collect()
 }
 
-fn endpoint(review: &mut Review<'_>, table: &KeyPath) -> Option<EndpointSettings> {
-    let authority = url::token_authority(review, table);
-    let client_id = client_id(review, table);
-    let client_secret = files::secret(review, table, "client_secret");
-    let scope = scope(review, &table.child("scope"));
+fn endpoint(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+    shape: Shape,
+    admin: Option<SocketAddr>,
+) -> Option<EndpointSettings> {
+    let trusted = url::trusted_hosts(review, &table.child("trusted_hosts"));
+    let kind = shape
+        .kind
+        .map(|kind| kind::kind(review, table, kind, trusted.as_deref()));
+    let authority = authority::authority(review, table, shape, trusted);
+    let client_id = client_id(review, table, shape);
+    let grant = grant::grant(review, table, shape, admin);
+    let scope = scope::scope(review, table, shape);
     let (auth_url, lock) = authority?;
+    let (grant_type, client_secret) = grant?;
     Some(EndpointSettings {
+        kind: kind??,
+        grant_type,
+        token_lifetime: kind::token_lifetime(review, table),
         auth_url,
         client_id: client_id?,
-        client_secret: client_secret?,
+        client_secret,
         scope,
         refresh_before: review.duration_at(&table.child("refresh_before")),
         lock,
     })
 }
 
-fn client_id(review: &mut Review<'_>, table: &KeyPath) -> Option<String> {
+fn client_id(review: &mut Review<'_>, table: &KeyPath, shape: Shape) -> Option<String> {
     let path = table.child("client_id");
     let Some(id) = review.text(&path) else {
-        review.missing(
-            table,
-            "client_id",
-            "write client_id = \"…\", the installed package's client id",
-        );
+        let whose = match shape.kind {
+            Some(kind) if kind.is_core() => "the connected app's consumer key",
+            _ => "the installed package's client id",
+        };
+        let instead = format!("write client_id = \"…\", {whose}");
+        review.missing(table, "client_id", &instead);
         return None;
     };
     if id.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
@@ -209,36 +246,4 @@ fn client_id(review: &mut Review<'_>, table: &KeyPath) -> Option<String> {
         return None;
     }
     Some(id.to_owned())
-}
-
-fn scope(review: &mut Review<'_>, path: &KeyPath) -> Option<String> {
-    let words = review.list(path);
-    if words.is_empty() {
-        if let Some(origin) = review.origin(path) {
-            let words = "is empty and is left out of token requests, since Marketing Cloud gives a token without any \
-                         permission for an empty scope";
-            review.warn(Some(&origin), path, words);
-        }
-        return None;
-    }
-    for item in words {
-        let fits = |letter: char| letter.is_ascii_graphic() && letter != '"' && letter != '\\';
-        if !item.text.chars().all(fits) {
-            let what = format!("{} is no scope", shown(&item.text));
-            let origin = Some(item.origin.clone());
-            review
-                .faults
-                .add(origin, path, what, "write names such as \"email_read\"");
-        } else if !scopes::is_known(&item.text) {
-            let advice =
-                match suggest::nearest(&item.text, scopes::all().iter().map(String::as_str)) {
-                    Some(near) => format!("; did you mean {near}?"),
-                    None => String::new(),
-                };
-            let words = format!("{} is not a scope that is known here{advice}", item.text);
-            review.warn(Some(&item.origin), path, words);
-        }
-    }
-    let words: Vec<&str> = words.iter().map(|item| item.text.as_str()).collect();
-    Some(words.join(" "))
 }

@@ -1,4 +1,4 @@
-//! URLs, hosts and subdomains: where tokens come from, which hosts may be sent one, and under which names we are known.
+//! URLs and hosts: how they are read, which hosts may be sent a token, and under which names we are known.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,56 +8,12 @@ use super::{Review, complain};
 use crate::config::fault::shown;
 use crate::config::key_path::KeyPath;
 use crate::config::value::Complaint;
-use crate::token::{InstanceLock, TrustedHost, is_loopback};
+use crate::token::TrustedHost;
 
-/// Every tenant's hosts stand below this, after `rest`, `soap` or `auth`.
-const VENDOR_DOMAIN: &str = "marketingcloudapis.com";
 const LABEL_LETTERS_MAX: usize = 63;
 
-/// A tenant's auth base, and the hosts that its tokens may go to.
-pub(super) fn token_authority(
-    review: &mut Review<'_>,
-    table: &KeyPath,
-) -> Option<(Uri, InstanceLock)> {
-    let (subdomain_path, url_path) = (table.child("subdomain"), table.child("auth_url"));
-    let subdomain = review.text(&subdomain_path);
-    let subdomain = checked(review, &subdomain_path, subdomain.map(subdomain_label));
-    let url = review.text(&url_path);
-    let url = checked(review, &url_path, url.map(auth_url));
-    let trusted = trusted_hosts(review, &table.child("trusted_hosts"));
-    let given = |path| review.values.is_given(path);
-    if !given(&subdomain_path) && !given(&url_path) {
-        let instead =
-            "write subdomain = \"mc…\", the SUB in https://SUB.auth.marketingcloudapis.com/";
-        review.missing(table, "subdomain", instead);
-    }
-    let hosts_path = table.child("trusted_hosts");
-    let locked_out = given(&url_path)
-        && !given(&subdomain_path)
-        && review.list(&hosts_path).is_empty()
-        && !review.values.is_spoiled(&hosts_path);
-    if locked_out {
-        let what = "says where tokens come from, but not where they may be sent";
-        let instead = match vendor_subdomain(review.text(&url_path).unwrap_or_default()) {
-            Some(subdomain) => format!("write subdomain = {subdomain:?} instead"),
-            None => "add subdomain = \"mc…\", or trusted_hosts = [\"host:port\"] with the instances' hosts".to_owned(),
-        };
-        review.fault(&url_path, what, instead);
-    }
-    let (subdomain, url, trusted) = (subdomain?, url?, trusted?);
-    let url = match (&subdomain, url) {
-        (_, Some(url)) => url,
-        (Some(subdomain), None) => {
-            let url = format!("https://{subdomain}.auth.{VENDOR_DOMAIN}/");
-            url.parse().ok()?
-        }
-        (None, None) => return None,
-    };
-    Some((url, InstanceLock { subdomain, trusted }))
-}
-
 /// Notes a complaint. The outer `None` says that there was one.
-fn checked<T>(
+pub(super) fn checked<T>(
     review: &mut Review<'_>,
     path: &KeyPath,
     read: Option<Result<T, Complaint>>,
@@ -73,34 +29,8 @@ fn checked<T>(
     }
 }
 
-/// One DNS label. Whatever else were let through would choose the host that secrets go to.
-fn subdomain_label(text: &str) -> Result<String, Complaint> {
-    let host = text.split_once("://").map_or(text, |(_, after)| after);
-    let label = host.split(['/', '.', ':']).next().unwrap_or_default();
-    if label != text {
-        let what = format!("{} is more than the subdomain", shown(text));
-        return if is_label(label) {
-            complain(what, format!("write {:?}", label.to_ascii_lowercase()))
-        } else {
-            complain(
-                what,
-                "write only what stands before .auth.marketingcloudapis.com",
-            )
-        };
-    }
-    if !is_label(text) {
-        return complain(
-            format!(
-                "{} is no subdomain: it has letters, digits and hyphens alone",
-                shown(text)
-            ),
-            "write what stands before .auth.marketingcloudapis.com, as \"mc1234567890abcdefghijklmnop\"",
-        );
-    }
-    Ok(text.to_ascii_lowercase())
-}
-
-fn is_label(text: &str) -> bool {
+/// A DNS label: letters, digits and hyphens.
+pub(super) fn is_label(text: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     (1..=LABEL_LETTERS_MAX).contains(&text.len())
         && text.chars().all(plain)
@@ -108,16 +38,8 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// The subdomain of a URL that is the vendor's own.
-fn vendor_subdomain(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    let (label, domain) = uri.host()?.split_once('.')?;
-    let own = domain.eq_ignore_ascii_case(&format!("auth.{VENDOR_DOMAIN}"));
-    (own && is_label(label)).then(|| label.to_ascii_lowercase())
-}
-
 /// http or https, with a host, and nothing but a path after it.
-fn base_url(text: &str) -> Result<(Uri, String), Complaint> {
+pub(super) fn base_url(text: &str) -> Result<(Uri, String), Complaint> {
     let example = r#"write a URL such as "https://proxy.example.com""#;
     let uri: Uri = match text.parse() {
         Ok(uri) => uri,
@@ -152,29 +74,6 @@ fn base_url(text: &str) -> Result<(Uri, String), Complaint> {
 /// An IPv6 literal without its brackets.
 fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
-}
-
-fn auth_url(text: &str) -> Result<Uri, Complaint> {
-    let (uri, host) = base_url(text)?;
-    if uri.scheme_str() == Some("http") && !is_loopback(&host) {
-        return complain(
-            format!("{} would send the client secret in clear", shown(text)),
-            "write https://; http is for loopback alone",
-        );
-    }
-    if uri.path().ends_with('/') {
-        return Ok(uri);
-    }
-    let base = uri.to_string();
-    let base = base.strip_suffix("v2/token").unwrap_or(&base);
-    let slash = if base.ends_with('/') { "" } else { "/" };
-    complain(
-        format!(
-            "{} does not end with a slash: it is the base of the token endpoint",
-            shown(text)
-        ),
-        format!("write \"{base}{slash}\""),
-    )
 }
 
 /// Scheme and authority under which callers know the proxy.
@@ -218,7 +117,8 @@ pub(super) fn allowed_hosts(review: &mut Review<'_>) -> Vec<String> {
     hosts
 }
 
-fn trusted_hosts(review: &mut Review<'_>, path: &KeyPath) -> Option<Vec<TrustedHost>> {
+/// Hosts that the operator vouches for. `None` if one is wrong.
+pub(super) fn trusted_hosts(review: &mut Review<'_>, path: &KeyPath) -> Option<Vec<TrustedHost>> {
     let mut hosts = Some(Vec::new());
     for item in review.list(path) {
         match (host_and_port(&item.text), &mut hosts) {

@@ -1,6 +1,6 @@
 //! Who wins, what comes from where, and what each variable sets.
 
-use super::super::keys::{KEYS, Kind};
+use super::super::keys::KEYS;
 use super::*;
 
 fn print(sources: &Sources) -> String {
@@ -69,6 +69,14 @@ fn what_is_printed_is_toml_and_means_the_same() {
                 [intercept]\nca_dir = \"/nonexistent\"\n[upstream]\nresolve_with = \"10.0.0.1\"\n[listen]\nhttps = [\"127.0.0.1:2\"]\n";
     let (_folder, sources) = with_file(&format!("{file}{more}"), &[]);
     assert_means_the_same(&sources);
+    let core = "subdomain = \"acme\"\nclient_id = \"i\"\nclient_secret = \"s3cret\"\n";
+    let kinds = format!(
+        "[tenants.a]\nkind = \"salesforce\"\ngrant = \"authorization_code\"\ntoken_lifetime = \"2h\"\n{core}\
+         [tenants.b]\nkind = \"data_cloud\"\ndataspace = \"d\"\n{core}\
+         [tenants.c]\nkind = \"account_engagement\"\nbusiness_unit_id = \"0Uv000000000123AAA\"\n{core}"
+    );
+    let (_folder, sources) = with_file(&kinds, &[]);
+    assert_means_the_same(&sources);
 }
 
 #[track_caller]
@@ -115,7 +123,7 @@ fn faults_name_the_variable_and_the_flag() {
         TENANT,
         &[
             ("SFMC_AUTH_PROXY_TIMEOUTS_CONNECT", "ten"),
-            ("SFMC_AUTH_PROXY_STATE_DIR", "/x"),
+            ("SFMC_AUTH_PROXY_STATE_REDIS_URL", "rediss://:pw@r"),
             ("SFMC_AUTH_PROXY_UPSTREAM_PROXY", "socks5://me:pw@proxy"),
         ],
     );
@@ -123,7 +131,7 @@ fn faults_name_the_variable_and_the_flag() {
     assert_eq!(
         lines(&load(&sources).unwrap_err()),
         [
-            "environment SFMC_AUTH_PROXY_STATE_DIR: state.dir: `state.dir` is not part of this version; leave it out",
+            "environment SFMC_AUTH_PROXY_STATE_REDIS_URL: state.redis_url: `state.redis_url` is not part of this version; leave it out",
             "environment SFMC_AUTH_PROXY_TIMEOUTS_CONNECT: timeouts.connect: \"ten\" is no duration; write a number and a unit, as \"500ms\", \"90s\" or \"2h\"",
             "flag --workers: limits.workers: \"x\" is no number; write digits alone",
             "environment SFMC_AUTH_PROXY_UPSTREAM_PROXY: upstream.proxy: a proxy that is spoken to by socks5:// is not supported; give an http:// one (what goes through it to https hosts is encrypted all the same), or write \"env\", \"none\" or \"http://proxy.example.com:3128\"",
@@ -139,12 +147,7 @@ fn every_key_outside_tenants_and_clients_has_a_variable_of_its_own() {
         let repeated = ["tenants.", "clients.", "listener."]
             .iter()
             .any(|table| key.pattern.starts_with(table));
-        assert_eq!(
-            name.is_none(),
-            repeated || key.kind == Kind::Table,
-            "{}",
-            key.pattern
-        );
+        assert_eq!(name.is_none(), repeated, "{}", key.pattern);
         names.extend(name);
     }
     for name in &names {

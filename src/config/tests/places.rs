@@ -185,7 +185,7 @@ fn auth_urls() {
     for (url, expected) in [
         (
             "http://auth.example/",
-            "\"http://auth.example/\" would send the client secret in clear; write https://; http is for loopback alone",
+            "\"http://auth.example/\" would send credentials in clear; write https://; http is for loopback alone",
         ),
         (
             "https://auth.example/v2/token",

@@ -10,7 +10,8 @@ fn why(pattern: &str, mode: Mode) -> Option<String> {
 fn patterns_that_match_nothing_say_why() {
     for (pattern, words) in [
         ("SOAP Retreive", "did you mean `Retrieve`?"),
-        ("SOAP retrieve", "did you mean `Retrieve`?"),
+        ("SOAP RETRIEVE", "did you mean `Retrieve`?"),
+        ("SOAP query Contact", "write `SOAP query`"),
         ("SOAP Frobnicate List", "known are Configure, Create"),
         (
             "SOAP Retrieve DataExtensionObject",
@@ -23,7 +24,7 @@ fn patterns_that_match_nothing_say_why() {
         ("GTE /asset/v1/**", "did you mean GET?"),
         ("TRACE /asset/v1/**", "known are GET"),
         ("GET /assets/v1/**", "did you mean `asset`?"),
-        ("GET /frobnicate/v1/**", "known are address, asset"),
+        ("GET /frobnicate/v1/**", "known are address, api, asset"),
         ("GET /asset/v1/../x", "dot segments"),
         ("GET /asset/./x", "dot segments"),
         ("GET /asset/v1?$page=1", "only the path is matched"),
@@ -53,6 +54,9 @@ fn patterns_that_match_something_pass() {
         "SOAP * DataExtensionObject[*]",
         "SOAP Retrieve DataExtensionObject[*]",
         "SOAP Create DataExtensionObject",
+        "SOAP retrieve",
+        "SOAP sendEmail",
+        "GET /services/data/**",
     ] {
         assert_eq!(why(pattern, Mode::Full), None, "{pattern}");
     }

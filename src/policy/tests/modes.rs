@@ -92,6 +92,34 @@ fn what_calls_do() {
 }
 
 #[test]
+fn what_calls_of_core_do() {
+    use Effect::{Read, Send, Write};
+    for (call, does) in [
+        ("GET /services/data/v60.0/query", Read),
+        ("POST /services/data/v60.0/sobjects/Contact", Write),
+        ("POST /services/data/v60.0/composite/sobjects", Write),
+        ("POST /services/async/60.0/job", Write),
+        (
+            "POST /services/data/v60.0/actions/standard/emailSimple",
+            Send,
+        ),
+        (
+            "POST /services/data/v60.0/sobjects/Case/quickActions/SendEmail",
+            Send,
+        ),
+        ("POST /services/apexrest/orders/1", Send),
+        ("POST /services/data/v60.0/actions/custom/flow/Alert", Send),
+        ("POST /services/data/v60.0/composite", Send),
+        ("GET /services/data/v60.0/tooling/executeAnonymous/", Send),
+        ("HEAD /services/data/v60.0/tooling/executeAnonymous", Send),
+        ("POST /services/%53oap/u/60.0", Send),
+        ("POST /api/v5/objects/prospects", Write),
+    ] {
+        assert_eq!(rest_effect(call), does, "{call}");
+    }
+}
+
+#[test]
 fn no_spelling_of_a_sending_path_makes_it_milder() {
     for call in [
         "POST //messaging//v1/email/messages",

@@ -1,6 +1,6 @@
 //! What SOAP calls do, and which of them a list allows.
 
-use super::super::table::OBJECTS;
+use super::super::table::{CORE, OBJECTS};
 use super::*;
 use crate::soap::envelope::Operation;
 
@@ -310,4 +310,82 @@ fn refusals_name_operation_and_types() {
         (held.code(), held.call()),
         ("write_blocked", "SOAP Create List")
     );
+}
+
+#[test]
+fn cores_operations_do_what_the_table_says() {
+    const PARTNER: &str = "urn:partner.soap.sforce.com";
+    for row in CORE {
+        let call = core_envelope(PARTNER, "\"\"", &format!("<{}/>", row.name));
+        assert_eq!(does(&call), row.effect, "{}", row.name);
+        assert!(!row.source.is_empty());
+        assert!(
+            allowed(&call, &[&format!("SOAP {}", row.name)]),
+            "{}",
+            row.name
+        );
+        assert!(!allowed(&call, &["SOAP describeTabs"]), "{}", row.name);
+    }
+}
+
+#[test]
+fn core_is_judged_by_namespace_and_exact_name() {
+    const PARTNER: &str = "urn:partner.soap.sforce.com";
+    const METADATA: &str = "http://soap.sforce.com/2006/04/metadata";
+    for (namespace, action, body, effect) in [
+        (METADATA, "listMetadata", "<listMetadata/>", Effect::Read),
+        (METADATA, "", "<deploy/>", Effect::Write),
+        (
+            "urn:enterprise.soap.sforce.com",
+            "",
+            "<query/>",
+            Effect::Read,
+        ),
+        ("urn:tooling.soap.sforce.com", "", "<query/>", Effect::Read),
+        (
+            PARTNER,
+            "urn:partner.soap.sforce.com/Soap/queryRequest",
+            "<query/>",
+            Effect::Read,
+        ),
+        // Case counts, and nothing is known of what is no operation of core's own.
+        (PARTNER, "", "<Query/>", Effect::Write),
+        (PARTNER, "", "<SendEmail/>", Effect::Write),
+        (PARTNER, "", "<setPassword/>", Effect::Write),
+        (
+            "http://soap.sforce.com/schemas/class/Mailer",
+            "",
+            "<query/>",
+            Effect::Write,
+        ),
+        ("urn:other", "", "<query/>", Effect::Write),
+        // What Marketing Cloud calls its operations is nothing here.
+        (
+            "http://exacttarget.com/wsdl/partnerAPI",
+            "",
+            "<RetrieveRequestMsg/>",
+            Effect::Write,
+        ),
+        // Unclear.
+        (PARTNER, "create", "<query/>", Effect::Send),
+        (PARTNER, "", "<query/><sendEmail/>", Effect::Send),
+    ] {
+        let call = core_envelope(namespace, action, body);
+        assert_eq!(does(&call), effect, "{namespace} {action} {body}");
+    }
+    let apex = core_envelope(
+        "http://soap.sforce.com/schemas/class/Mailer",
+        "",
+        "<query/>",
+    );
+    assert!(!allowed(&apex, &["SOAP query", "SOAP *"]));
+    // A field of that name is data.
+    let field = core_envelope(
+        PARTNER,
+        "",
+        "<create><sObjects><Client><ID>7</ID></Client></sObjects></create>",
+    );
+    assert!(field.accounts().is_empty() && field.object_types().is_empty());
+    let held = judged_soap(&field, Mode::ReadOnly, NO_LIST).unwrap_err();
+    assert_eq!((held.code(), held.call()), ("write_blocked", "SOAP create"));
 }

@@ -89,8 +89,9 @@ impl From<DialError> for ProxyError {
     }
 }
 
-impl From<Unavailable> for ProxyError {
-    fn from(unavailable: Unavailable) -> Self {
+impl ProxyError {
+    /// There is no token of this tenant to be had.
+    pub(in crate::proxy) fn no_token(unavailable: &Unavailable) -> Self {
         let (code, detail) = match &unavailable.error {
             MintError::Unavailable { .. } => (
                 Code::TokenUnavailable,
@@ -106,6 +107,28 @@ impl From<Unavailable> for ProxyError {
                      Check the client id, client secret, account and scope of the tenant in the proxy's configuration, and \
                      that the installed package is enabled."
                 ),
+            ),
+            MintError::LoginNeeded { place, ended: None } => (
+                Code::TokenUnavailable,
+                format!(
+                    "Nobody has logged in to {place} yet. Nothing was sent. Log in with `sfmc-auth-proxy login {place}`, or at \
+                     /login of the proxy's admin listener; then send the call again."
+                ),
+            ),
+            MintError::LoginNeeded {
+                place,
+                ended: Some(why),
+            } => (
+                Code::TokenRejected,
+                format!(
+                    "The login of {place} has ended ({why}), and no other call will mend that. Nothing was sent. Log in again \
+                     with `sfmc-auth-proxy login {place}`, or at /login of the proxy's admin listener."
+                ),
+            ),
+            MintError::NoRefreshToken => (
+                Code::TokenRejected,
+                "The last login gave no refresh token. Nothing was sent. Log in again once the package grants offline access."
+                    .to_owned(),
             ),
             MintError::Untrusted { host } => (
                 Code::UntrustedInstanceUrl,
@@ -169,4 +192,41 @@ fn refused_by_egress_proxy(host: &str, status: Option<StatusCode>) -> String {
         "The egress proxy (upstream.proxy, or HTTPS_PROXY in the environment) opened no way to {host}: {happened}. Nothing \
          was sent to {host}. {advice}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_login_that_is_needed_is_told_with_what_to_log_in_to() {
+        for (ended, code, words) in [
+            (
+                None,
+                Code::TokenUnavailable,
+                "Nobody has logged in to acme:1 yet",
+            ),
+            (
+                Some("invalid_grant: expired".to_owned()),
+                Code::TokenRejected,
+                "has ended (invalid_grant: expired)",
+            ),
+        ] {
+            let unavailable = Unavailable {
+                error: MintError::LoginNeeded {
+                    place: "acme:1".to_owned(),
+                    ended,
+                },
+                retry_after: Duration::from_secs(60),
+            };
+            let error = ProxyError::no_token(&unavailable);
+            assert_eq!(error.code, code);
+            assert!(error.detail.contains(words), "{}", error.detail);
+            for way in ["at /login", "`sfmc-auth-proxy login acme:1`"] {
+                assert!(error.detail.contains(way), "{}", error.detail);
+            }
+        }
+    }
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use super::printable;
+use crate::login;
 use crate::policy::Mode;
 use crate::proxy::TenantSettings;
 use crate::proxy::error::{Code, ProxyError};
 use crate::proxy::vendor::VendorHost;
-use crate::token::{Account, Endpoint, InstanceLock, Labels, Mid, MintError, TokenStore};
+use crate::token::{Account, Endpoint, InstanceLock, Kind, Labels, Mid, MintError, TokenStore};
 
 /// Accounts without a name that a process admits under `allow_any_account`.
 pub(in crate::proxy) const UNNAMED_MAX: usize = 100;
@@ -48,6 +49,7 @@ pub(in crate::proxy) struct Tenant {
     endpoint: Arc<Endpoint>,
     lock: InstanceLock,
     mode: Mode,
+    business_unit: Option<HeaderValue>,
 }
 
 #[derive(Default)]
@@ -75,6 +77,7 @@ impl Tenant {
             endpoint,
             lock: settings.endpoint.lock.clone(),
             mode: settings.mode,
+            business_unit: business_unit(&settings.endpoint.kind),
         };
         let mut known = HashMap::new();
         for (name, mid) in &tenant.names {
@@ -118,14 +121,26 @@ impl Tenant {
         self.known.values()
     }
 
-    /// Whether a host is one of this tenant's own, by its subdomain.
-    pub(in crate::proxy) fn is_below(&self, host: &VendorHost) -> bool {
-        host.subdomain.is_some() && host.subdomain == self.lock.subdomain
+    /// What kind of tenant it is.
+    pub(in crate::proxy) fn kind(&self) -> &Kind {
+        &self.endpoint.settings().kind
     }
 
-    /// What stands before the vendor's domain in the tenant's host names.
+    /// Whether a host of Marketing Cloud is one of this tenant's own, by its subdomain.
+    pub(in crate::proxy) fn is_below(&self, host: &VendorHost) -> bool {
+        host.subdomain.is_some() && host.subdomain.as_deref() == self.subdomain()
+    }
+
+    /// What stands before Marketing Cloud's domain in the tenant's host names. What core Salesforce calls a subdomain is a
+    /// name of its own, and no host of Marketing Cloud's.
     pub(in crate::proxy) fn subdomain(&self) -> Option<&str> {
-        self.lock.subdomain.as_deref()
+        let subdomain = self.lock.subdomain.as_deref();
+        subdomain.filter(|_| !self.kind().is_core())
+    }
+
+    /// The value of `Pardot-Business-Unit-Id` on every call, for Account Engagement.
+    pub(in crate::proxy) fn business_unit(&self) -> Option<&HeaderValue> {
+        self.business_unit.as_ref()
     }
 
     /// What calls may do at most.
@@ -136,6 +151,22 @@ impl Tenant {
     /// The scopes that its tokens are asked for with; nothing where all are.
     pub(in crate::proxy) fn scope(&self) -> Option<&str> {
         self.endpoint.settings().scope.as_deref()
+    }
+
+    /// Whether its tokens need a user's login.
+    pub(in crate::proxy) fn takes_login(&self) -> bool {
+        self.endpoint.settings().grant_type.takes_login()
+    }
+
+    /// What a login can be for.
+    pub(in crate::proxy) fn login(&self) -> login::Tenant {
+        let account = |selected: &Arc<Selected>| Arc::clone(&selected.token);
+        let with_mid = |selected: &Arc<Selected>| Some((selected.mid()?, account(selected)));
+        login::Tenant {
+            default: self.default_known().map(account),
+            names: self.names.clone().into_iter().collect(),
+            accounts: self.known().filter_map(with_mid).collect(),
+        }
     }
 
     /// The account that nothing selects, if there is one.
@@ -253,4 +284,15 @@ impl Tenant {
             unnamed.refused.insert(mid, Instant::now());
         }
     }
+}
+
+fn business_unit(kind: &Kind) -> Option<HeaderValue> {
+    let Kind::AccountEngagement {
+        business_unit_id, ..
+    } = kind
+    else {
+        return None;
+    };
+    // 18 letters and digits: checked before they come here.
+    HeaderValue::try_from(business_unit_id).ok()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Accounts, Operation};
+use super::{Accounts, Dialect, Operation};
 use crate::soap::Malformed;
 use crate::soap::xml::{Attribute, Namespace, Start, attribute_value, decode, trim};
 
@@ -21,8 +21,8 @@ enum Kind {
 }
 
 /// Walks through the Body. Names count in every namespace: rather one too many than one that slips past a policy.
-#[derive(Default)]
 pub(super) struct BodyWalk {
+    dialect: Dialect,
     /// Open elements below Body, and where the text of each begins.
     open: Vec<(Kind, usize)>,
     text: Vec<u8>,
@@ -30,12 +30,32 @@ pub(super) struct BodyWalk {
     pub(super) elements: usize,
     pub(super) operation: Option<Operation>,
     pub(super) body_element: Option<String>,
+    /// The first element is of one of core Salesforce's own APIs.
+    pub(super) core_operation: bool,
+    /// The namespace of the first element.
+    pub(super) namespace: Option<Namespace>,
     pub(super) object_types: BTreeSet<String>,
     pub(super) untyped_objects: bool,
     pub(super) accounts: Accounts,
 }
 
 impl BodyWalk {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            open: Vec::new(),
+            text: Vec::new(),
+            elements: 0,
+            operation: None,
+            body_element: None,
+            core_operation: false,
+            namespace: None,
+            object_types: BTreeSet::new(),
+            untyped_objects: false,
+            accounts: Accounts::default(),
+        }
+    }
+
     pub(super) fn start(
         &mut self,
         input: &[u8],
@@ -46,11 +66,13 @@ impl BodyWalk {
         if self.open.is_empty() {
             self.elements += 1;
             if self.elements == 1 {
-                self.body_element = Some(String::from_utf8_lossy(local).into_owned());
-                if start.name.namespace == Namespace::PARTNER {
-                    self.operation = Operation::of_element(local);
-                }
+                self.first(local, start.name.namespace);
             }
+        }
+        if self.dialect == Dialect::Core {
+            // Its objects have fields of any name: none of them means what it means at Marketing Cloud.
+            self.open.push((Kind::Other, self.text.len()));
+            return Ok(());
         }
         let inside_account = matches!(self.open.last(), Some((Kind::Account, _)));
         let kind = match local {
@@ -75,6 +97,18 @@ impl BodyWalk {
         };
         self.open.push((kind, self.text.len()));
         Ok(())
+    }
+
+    fn first(&mut self, local: &[u8], namespace: Namespace) {
+        self.body_element = Some(String::from_utf8_lossy(local).into_owned());
+        self.namespace = Some(namespace);
+        match self.dialect {
+            Dialect::MarketingCloud if namespace == Namespace::PARTNER => {
+                self.operation = Operation::of_element(local);
+            }
+            Dialect::MarketingCloud => {}
+            Dialect::Core => self.core_operation = namespace.is_core(),
+        }
     }
 
     /// Notes an object's `xsi:type`; false if it has none.

@@ -22,7 +22,7 @@ pub enum EnvelopeError {
     },
     /// `unsupported_encoding`: SOAP with Attachments or MTOM.
     #[error(
-        "the envelope comes with attachments (multipart or MTOM), which Marketing Cloud does not take; send it alone"
+        "the envelope comes with attachments (multipart or MTOM), which Salesforce does not take; send it alone"
     )]
     Attachments,
 }

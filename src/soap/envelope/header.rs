@@ -15,7 +15,7 @@ pub const EDITS_MAX: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Other,
-    /// `fueloauth` or `oAuth`.
+    /// `fueloauth` or `oAuth`; `SessionHeader` of core Salesforce.
     Token,
     /// `wsse:Security`; it stays if it has children and all of them are Timestamps.
     Security {
@@ -59,7 +59,7 @@ impl HeaderWalk {
         let local = start.name.local.of(input);
         let kind = match (local, parent) {
             _ if self.inside_token > 0 => Kind::Other,
-            (b"fueloauth" | b"oAuth", _) => Kind::Token,
+            (b"fueloauth" | b"oAuth" | b"SessionHeader", _) => Kind::Token,
             (b"Security", _) if namespace.is_security() => Kind::Security {
                 children: 0,
                 timestamps: 0,

@@ -4,19 +4,17 @@ use bytes::Bytes;
 
 use super::body::BodyWalk;
 use super::header::{self, HeaderWalk};
-use super::{Agreement, Envelope, EnvelopeError};
+use super::{Agreement, Dialect, Envelope, EnvelopeError};
 use crate::soap::encoding;
 use crate::soap::splice::{self, Edit, Written};
 use crate::soap::xml::{Event, Namespace, QualifiedName, Reader, Span, Start, Stop};
 use crate::soap::{Content, Malformed, Version};
 
-const TOKEN_ELEMENT: [Written; 3] = [
-    Written::Markup("<fueloauth xmlns=\"http://exacttarget.com\">"),
-    Written::Token,
-    Written::Markup("</fueloauth>"),
-];
-
-pub(super) fn scan(received: &Bytes, content: &Content<'_>) -> Result<Envelope, EnvelopeError> {
+pub(super) fn scan(
+    received: &Bytes,
+    content: &Content<'_>,
+    dialect: Dialect,
+) -> Result<Envelope, EnvelopeError> {
     if content.has_attachments() {
         return Err(EnvelopeError::Attachments);
     }
@@ -26,7 +24,7 @@ pub(super) fn scan(received: &Bytes, content: &Content<'_>) -> Result<Envelope, 
         position: document.place(position),
         reason,
     };
-    let mut walk = Walk::default();
+    let mut walk = Walk::new(dialect);
     let mut reader = Reader::new();
     let mut pass = reader.over(text);
     loop {
@@ -39,16 +37,21 @@ pub(super) fn scan(received: &Bytes, content: &Content<'_>) -> Result<Envelope, 
         walk.step(text, pass.reader(), event)
             .map_err(|(position, reason)| refused(position, reason))?;
     }
-    let (Some(version), Some(_)) = (walk.version, walk.body_start) else {
+    let (Some(version), Some(body_start)) = (walk.version, walk.body_start) else {
         return Err(refused(text.len(), Malformed::NoBody));
     };
-    walk.place_token();
+    let token_element = walk
+        .token_element(&reader)
+        .map_err(|reason| refused(body_start, reason))?;
+    walk.place_token(token_element);
     let agreement = walk.agreement(content);
     let Walk { header, body, .. } = walk;
     Ok(Envelope {
+        dialect,
         version,
         operation: body.operation,
         body_element: body.body_element,
+        core_operation: body.core_operation,
         agreement,
         object_types: body.object_types,
         untyped_objects: body.untyped_objects,
@@ -70,8 +73,8 @@ enum Section {
     Other,
 }
 
-#[derive(Default)]
 struct Walk {
+    dialect: Dialect,
     version: Option<Version>,
     namespace: Option<Namespace>,
     section: Section,
@@ -84,6 +87,20 @@ struct Walk {
 }
 
 impl Walk {
+    fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            version: None,
+            namespace: None,
+            section: Section::default(),
+            envelope: None,
+            header_start: None,
+            body_start: None,
+            header: HeaderWalk::default(),
+            body: BodyWalk::new(dialect),
+        }
+    }
+
     fn step(
         &mut self,
         text: &[u8],
@@ -180,27 +197,47 @@ impl Walk {
     }
 
     /// Adds the token's element: first in the Header, or in a Header of its own before the Body.
-    fn place_token(&mut self) {
+    fn place_token(&mut self, element: Vec<Written>) {
         let edit = match (self.header_start, self.envelope, self.body_start) {
             (Some(start), _, _) => {
                 let nowhere = Span::new(start.span.end, start.span.end);
-                header::fill(&start, nowhere, TOKEN_ELEMENT)
+                header::fill(&start, nowhere, element)
             }
             (None, Some(envelope), Some(body)) => Edit {
                 removed: Span::new(body, body),
-                written: made_header(envelope),
+                written: made_header(envelope, element),
             },
             (None, _, _) => return,
         };
         self.header.edits.push(edit);
     }
 
+    /// What holds the token. It declares its own namespace, so that no prefix of the caller's is relied on.
+    fn token_element(&self, reader: &Reader) -> Result<Vec<Written>, Malformed> {
+        if self.dialect == Dialect::MarketingCloud {
+            return Ok(vec![
+                Written::Markup("<fueloauth xmlns=\"http://exacttarget.com\">"),
+                Written::Token,
+                Written::Markup("</fueloauth>"),
+            ]);
+        }
+        // Each API of core has a SessionHeader of its own: that of the operation, or the token counts for nothing.
+        let namespace = self.body.namespace.ok_or(Malformed::EmptyBody)?;
+        let uri = reader.uri(namespace).ok_or(Malformed::NoApi)?;
+        Ok(vec![
+            Written::Markup("<SessionHeader xmlns=\""),
+            Written::Text(String::from_utf8_lossy(uri).into_owned()),
+            Written::Markup("\"><sessionId>"),
+            Written::Token,
+            Written::Markup("</sessionId></SessionHeader>"),
+        ])
+    }
+
     fn agreement(&self, content: &Content<'_>) -> Agreement {
         let mut agreement = Agreement::Silent;
         let inside = self.header.actions.iter().cloned();
         for action in content.actions().chain(inside) {
-            let meant = self.body.operation.map(super::Operation::name);
-            if meant != Some(action.as_str()) {
+            if !self.means(&action) {
                 return Agreement::Disagrees;
             }
             agreement = Agreement::Agrees;
@@ -210,10 +247,30 @@ impl Walk {
         }
         agreement
     }
+
+    fn means(&self, action: &str) -> bool {
+        match self.dialect {
+            Dialect::MarketingCloud => {
+                self.body.operation.map(super::Operation::name) == Some(action)
+            }
+            Dialect::Core => {
+                let element = self.body.body_element.as_deref();
+                element.is_some_and(|element| is_core_action(action, element))
+            }
+        }
+    }
+}
+
+/// What core's toolkits make of an operation where they name an action at all: `query`, or
+/// `urn:partner.soap.sforce.com/Soap/queryRequest`.
+fn is_core_action(action: &str, element: &str) -> bool {
+    let last = action.rsplit(['/', '#', ':']).next().unwrap_or(action);
+    last.strip_prefix(element)
+        .is_some_and(|rest| matches!(rest, "" | "Request"))
 }
 
 /// A Header as a child of Envelope, where the Envelope's own prefix means what it means in its name.
-fn made_header(envelope: QualifiedName) -> Vec<Written> {
+fn made_header(envelope: QualifiedName, token_element: Vec<Written>) -> Vec<Written> {
     let name = |written: &mut Vec<Written>| {
         if !envelope.prefix.is_empty() {
             written.push(Written::Copy(envelope.prefix));
@@ -223,7 +280,7 @@ fn made_header(envelope: QualifiedName) -> Vec<Written> {
     };
     let mut written = vec![Written::Markup("<")];
     name(&mut written);
-    written.extend(TOKEN_ELEMENT);
+    written.extend(token_element);
     written.push(Written::Markup("</"));
     name(&mut written);
     written

@@ -36,7 +36,7 @@ const PACKED_FACTOR: usize = 2;
 const MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 /// What of the body is known.
-pub(super) struct Unpacked {
+pub(in crate::soap) struct Unpacked {
     decoder: Option<GzDecoder<Inlet>>,
     text: Vec<u8>,
     size_max: usize,
@@ -45,7 +45,7 @@ pub(super) struct Unpacked {
 }
 
 impl Unpacked {
-    pub(super) fn new(coding: Coding, size_max: usize) -> Self {
+    pub(in crate::soap) fn new(coding: Coding, size_max: usize) -> Self {
         Self {
             decoder: (coding == Coding::Gzip).then(|| GzDecoder::new(Inlet::default())),
             text: Vec::new(),
@@ -54,7 +54,7 @@ impl Unpacked {
         }
     }
 
-    pub(super) fn push(&mut self, chunk: &[u8]) {
+    pub(in crate::soap) fn push(&mut self, chunk: &[u8]) {
         match &mut self.decoder {
             None => {
                 let room = self.size_max.saturating_sub(self.text.len());
@@ -74,7 +74,7 @@ impl Unpacked {
         }
     }
 
-    pub(super) fn finish(&mut self) {
+    pub(in crate::soap) fn finish(&mut self) {
         if let Some(decoder) = &mut self.decoder {
             decoder.get_mut().ended = true;
             self.inflate();
@@ -107,14 +107,14 @@ impl Unpacked {
     }
 
     /// The text so far, without its byte order mark; `None` while that is not known to be whole.
-    pub(super) fn text(&self) -> Option<&[u8]> {
+    pub(in crate::soap) fn text(&self) -> Option<&[u8]> {
         if self.text.len() < MARK.len() && !self.over && MARK.starts_with(&self.text) {
             return None;
         }
         Some(self.text.strip_prefix(MARK).unwrap_or(&self.text))
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::soap) fn is_over(&self) -> bool {
         self.over
     }
 }

@@ -9,7 +9,7 @@ use crate::soap::Malformed;
 /// Most namespace declarations in scope at once.
 pub const NAMESPACES_MAX: usize = 1024;
 
-/// A namespace, as a number within one document; those that SOAP at Marketing Cloud knows are constants.
+/// A namespace, as a number within one document; those that the vendor's SOAP knows are constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Namespace(u32);
 
@@ -20,6 +20,11 @@ macro_rules! known {
 
             fn known(uri: &[u8]) -> Option<Self> {
                 $(if uri == $uri.as_bytes() { return Some(Self::$name); })*
+                None
+            }
+
+            fn known_uri(self) -> Option<&'static [u8]> {
+                $(if self == Self::$name { return Some($uri.as_bytes()); })*
                 None
             }
         }
@@ -47,6 +52,10 @@ known! {
     16 WSDL "http://schemas.xmlsoap.org/wsdl/"
     17 WSDL_SOAP11 "http://schemas.xmlsoap.org/wsdl/soap/"
     18 WSDL_SOAP12 "http://schemas.xmlsoap.org/wsdl/soap12/"
+    19 CORE_PARTNER "urn:partner.soap.sforce.com"
+    20 CORE_ENTERPRISE "urn:enterprise.soap.sforce.com"
+    21 CORE_METADATA "http://soap.sforce.com/2006/04/metadata"
+    22 CORE_TOOLING "urn:tooling.soap.sforce.com"
 }
 
 impl Namespace {
@@ -58,6 +67,11 @@ impl Namespace {
     /// WS-Addressing of 2004/08 (WCF) or 2005/08.
     pub(crate) fn is_addressing(self) -> bool {
         matches!(self, Self::ADDRESSING04 | Self::ADDRESSING05)
+    }
+
+    /// One of core Salesforce's own APIs; that of an Apex class is whatever its author made of it.
+    pub(crate) fn is_core(self) -> bool {
+        (Self::CORE_PARTNER..=Self::CORE_TOOLING).contains(&self)
     }
 
     /// SOAP 1.1 or 1.2.
@@ -141,6 +155,17 @@ impl Scopes {
         let namespace = Namespace(KNOWN.saturating_add(count));
         self.namespaces.insert(uri.into(), namespace);
         namespace
+    }
+
+    /// What a namespace is called; `None` for none.
+    pub(super) fn uri(&self, namespace: Namespace) -> Option<&[u8]> {
+        let made = || {
+            let mut all = self.namespaces.iter();
+            all.find(|(_uri, known)| **known == namespace)
+        };
+        let uri = namespace.known_uri();
+        uri.or_else(|| made().map(|(uri, _namespace)| uri.as_ref()))
+            .filter(|uri| !uri.is_empty())
     }
 
     fn place(&mut self, prefix: &[u8]) -> usize {

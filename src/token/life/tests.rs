@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Attempt, Because, Cure, Life, Wanted};
 use crate::clock::Now;
 use crate::secret::Secret;
-use crate::token::rest::Route;
-use crate::token::{AccessToken, InstanceLock, InstanceUrl, Instances, MintError, TrustedHost};
+use crate::token::{
+    AccessToken, Domain, InstanceLock, InstanceUrl, Instances, MintError, Route, TrustedHost,
+};
 use crate::upstream::{EgressProxy, ResolveWith, Settings, Trust, Upstream};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,7 +56,7 @@ impl Simulation {
         };
         let (upstream, trust) = (Upstream::new(settings), Trust::system().unwrap());
         let instance = lock
-            .admit("http://127.0.0.1:1/", &upstream, &trust)
+            .admit(Domain::Engagement, "http://127.0.0.1:1/", &upstream, &trust)
             .unwrap();
         let now = Now {
             monotonic: Instant::now(),

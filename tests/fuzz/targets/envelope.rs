@@ -5,7 +5,8 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use roxmltree::{Document, Node};
-use sfmc_auth_proxy::soap::{Content, envelope};
+use sfmc_auth_proxy::soap::envelope::{self, Dialect};
+use sfmc_auth_proxy::soap::Content;
 
 const TOKEN: &str = "T<&\"'>\u{e9}";
 
@@ -24,8 +25,10 @@ fuzz_target!(|input: &[u8]| {
         ][usize::from(head % 5)],
         soap_action: (head & 0x80 != 0).then_some("\"Create\""),
     };
+    let core = head & 0x40 != 0;
+    let dialect = if core { Dialect::Core } else { Dialect::MarketingCloud };
     let document = Bytes::copy_from_slice(document);
-    let Ok(envelope) = envelope::scan(&document, &content) else {
+    let Ok(envelope) = envelope::scan_as(dialect, &document, &content) else {
         return;
     };
     let render = |envelope: &envelope::Envelope| {
@@ -35,8 +38,10 @@ fuzz_target!(|input: &[u8]| {
         bytes
     };
     let once = render(&envelope);
-    let again = envelope::scan(&Bytes::from(once.clone()), &content).expect("our own output is read");
+    let again = Bytes::from(once.clone());
+    let again = envelope::scan_as(dialect, &again, &content).expect("our own output is read");
     assert_eq!(again.operation(), envelope.operation());
+    assert_eq!(again.core_operation(), envelope.core_operation());
     assert_eq!(again.object_types(), envelope.object_types());
     assert_eq!(render(&again), once);
     let (Ok(before), Ok(after)) = (std::str::from_utf8(&document), std::str::from_utf8(&once)) else {
@@ -55,11 +60,19 @@ fuzz_target!(|input: &[u8]| {
     let header = child(after.root_element(), "Header").expect("a Header");
     let tokens: Vec<_> = header
         .descendants()
-        .filter(|node| matches!(node.tag_name().name(), "fueloauth" | "oAuth"))
+        .filter(|node| matches!(node.tag_name().name(), "fueloauth" | "oAuth" | "SessionHeader"))
         .collect();
     assert_eq!(tokens.len(), 1);
-    assert_eq!(tokens[0].text(), Some(TOKEN));
-    assert_eq!(tokens[0].tag_name().namespace(), Some("http://exacttarget.com"));
+    let body = child(after.root_element(), "Body").expect("a Body");
+    let (holder, namespace) = if core {
+        let api = body.first_element_child().expect("an operation").tag_name().namespace();
+        (tokens[0].first_element_child().expect("a sessionId"), api)
+    } else {
+        (tokens[0], Some("http://exacttarget.com"))
+    };
+    assert_eq!(holder.text(), Some(TOKEN));
+    assert_eq!(holder.tag_name().namespace(), namespace);
+    assert_eq!(tokens[0].tag_name().namespace(), namespace);
 });
 
 fn child<'a, 'i>(root: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {

@@ -1,0 +1,132 @@
+//! Health and metrics: what orchestrators and scrapers ask for, without any credential.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+
+use super::page::{Answer, method_not_allowed, text};
+use crate::login::Desk;
+use crate::metrics::Metrics;
+
+/// What the health paths tell. Latches go one way only.
+#[derive(Debug, Default)]
+pub struct Health {
+    tried: AtomicBool,
+    had_token: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Health {
+    /// Every default account has been tried once.
+    pub fn set_tried(&self) {
+        self.tried.store(true, Ordering::Relaxed);
+    }
+
+    /// A token has been had.
+    pub fn set_had_token(&self) {
+        self.had_token.store(true, Ordering::Relaxed);
+    }
+
+    /// The proxy is going to stop.
+    pub fn set_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn not_ready_because(&self) -> Option<&'static str> {
+        if self.draining.load(Ordering::Relaxed) {
+            Some("draining")
+        } else if !self.had_token.load(Ordering::Relaxed) {
+            Some("no token has been had yet")
+        } else {
+            None
+        }
+    }
+}
+
+/// Where the answers come from.
+pub(super) struct Told<'a> {
+    pub(super) health: &'a Health,
+    pub(super) metrics: &'a Metrics,
+    pub(super) tenants: &'a [String],
+    pub(super) desk: &'a Desk,
+}
+
+impl Told<'_> {
+    /// The answer, if this is a path for health or metrics.
+    pub(super) fn answer(
+        &self,
+        method: &Method,
+        path: &str,
+        query: Option<&str>,
+    ) -> Option<Answer> {
+        if !matches!(
+            path,
+            "/livez" | "/healthz" | "/startupz" | "/readyz" | "/metrics"
+        ) {
+            return None;
+        }
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Some(method_not_allowed("GET, HEAD"));
+        }
+        Some(match path {
+            "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/startupz" if self.health.tried.load(Ordering::Relaxed) => {
+                text(StatusCode::OK, "ok\n")
+            }
+            "/startupz" => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not every default account has been tried yet\n",
+            ),
+            "/readyz" => self.ready(query),
+            _ => self.metrics(),
+        })
+    }
+
+    fn ready(&self, query: Option<&str>) -> Answer {
+        let (status, first) = match self.health.not_ready_because() {
+            None => (StatusCode::OK, "ok"),
+            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+        };
+        let mut words = format!("{first}\n");
+        if query.is_some_and(|query| {
+            query
+                .split('&')
+                .any(|pair| pair == "verbose" || pair.starts_with("verbose="))
+        }) {
+            for tenant in self.tenants {
+                let told = self.tenant(tenant);
+                words.push_str(&format!("tenant {tenant}: {told}\n"));
+            }
+        }
+        text(status, &words)
+    }
+
+    fn tenant(&self, tenant: &str) -> String {
+        let metrics = self.metrics;
+        let ready = metrics.tenant_ready.with_label_values(&[tenant]).get() == 1;
+        let token = if ready {
+            "has had a token"
+        } else {
+            "no token yet"
+        };
+        let valid = metrics.login_valid.with_label_values(&[tenant, ""]);
+        if self.desk.tenants().contains(&tenant) && valid.get() == 0 {
+            format!("{token}; somebody has to log in, at /login/{tenant}")
+        } else {
+            token.to_owned()
+        }
+    }
+
+    fn metrics(&self) -> Answer {
+        let mut answer = Response::new(Full::new(Bytes::from(self.metrics.render())));
+        let headers = answer.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+        );
+        answer
+    }
+}

@@ -1,0 +1,99 @@
+//! `[state]`: where logins are kept and under which keys. Looks at the directory that is there, and makes none.
+
+use super::tenant::Tenant;
+use super::{Review, files};
+use crate::config::Depth;
+use crate::config::key_path::KeyPath;
+use crate::state::{Keys, Settings, inspect};
+
+const KEY_INSTEAD: &str = "make one with `head -c 32 /dev/urandom | base64`, put it into a file, and write key_file = \
+                           \"…\" in [state]";
+
+/// The inner `None` says that nothing is kept; the outer one that a fault was found, or nothing was to be read.
+pub(super) fn state(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<Option<Settings>> {
+    let table = KeyPath::of("state");
+    if !review.values.has_table(&table) {
+        without(review, &table, tenants);
+        return Some(None);
+    }
+    let keys = keys(review, &table);
+    let path = table.child("dir");
+    let Some(text) = review.text(&path) else {
+        let instead = "write dir = \"/var/lib/sfmc-auth-proxy\", or leave [state] out";
+        lacking(review, &table, "dir", instead);
+        return None;
+    };
+    let origin = review.origin(&path)?;
+    let settings = Settings {
+        directory: review.sources.path(text, &origin),
+        keys: keys?,
+    };
+    if review.depth == Depth::Whole {
+        for error in inspect(&settings) {
+            let words = error.to_string();
+            let (what, instead) = in_two(&words, "name another directory");
+            review.fault(&path, what, instead);
+        }
+    }
+    Some(Some(settings))
+}
+
+fn without(review: &mut Review<'_>, table: &KeyPath, tenants: &[Tenant]) {
+    let names: Vec<&str> = tenants
+        .iter()
+        .filter(|tenant| tenant.takes_login)
+        .map(|tenant| tenant.name.as_str())
+        .collect();
+    let (of_them, their) = match names.as_slice() {
+        [] => return,
+        [only] => (format!("tenant {only}"), "its"),
+        _ => (format!("the tenants {}", names.join(", ")), "their"),
+    };
+    let words = format!(
+        "is not there, so that {of_them} will need {their} logins anew after every restart; write dir = \
+         \"/var/lib/sfmc-auth-proxy\" and key_file = \"…\" in [state]"
+    );
+    review.warn(None, table, words);
+}
+
+/// Notes that the table, or whatever of it was given, lacks a key.
+fn lacking(review: &mut Review<'_>, table: &KeyPath, leaf: &str, instead: &str) {
+    let path = table.child(leaf);
+    if review.values.is_partial || review.values.is_given(&path) {
+        return;
+    }
+    let others = ["dir", "key", "key_file"];
+    let origin = review.origin(table).or_else(|| {
+        others
+            .iter()
+            .find_map(|other| review.origin(&table.child(other)))
+    });
+    review.faults.add(origin, &path, "is missing", instead);
+}
+
+fn keys(review: &mut Review<'_>, table: &KeyPath) -> Option<Keys> {
+    let found = files::secrets(review, table, "key")?;
+    if found.is_empty() {
+        lacking(review, table, "key", KEY_INSTEAD);
+        return None;
+    }
+    let texts: Vec<_> = found
+        .iter()
+        .map(|(hidden, _path, _origin)| hidden.secret.clone())
+        .collect();
+    match Keys::new(&texts) {
+        Ok(keys) => Some(keys),
+        Err((index, what)) => {
+            if let Some((_hidden, path, origin)) = found.into_iter().nth(index) {
+                let (what, instead) = in_two(&what, KEY_INSTEAD);
+                review.faults.add(Some(origin), &path, what, instead);
+            }
+            None
+        }
+    }
+}
+
+/// What is wrong, and what to do about it.
+fn in_two<'a>(words: &'a str, general: &'a str) -> (&'a str, &'a str) {
+    words.split_once("; ").unwrap_or((words, general))
+}

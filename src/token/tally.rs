@@ -1,0 +1,53 @@
+//! What is counted of token requests. Nothing is decided by it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Labels, MintError};
+use crate::metrics::Metrics;
+use crate::state::Slot;
+
+/// Counts one account's token requests.
+#[derive(Clone)]
+pub(super) struct Tally {
+    metrics: Arc<Metrics>,
+    labels: Labels,
+}
+
+impl Tally {
+    pub(super) fn new(metrics: Arc<Metrics>, labels: Labels) -> Self {
+        Self { metrics, labels }
+    }
+
+    /// One request has ended, with this error if there was one.
+    pub(super) fn count(&self, grant: &str, error: Option<&MintError>, took: Duration) {
+        let outcome = match error {
+            None => "ok",
+            Some(
+                MintError::Rejected { .. }
+                | MintError::LoginNeeded { .. }
+                | MintError::NoRefreshToken,
+            ) => "rejected",
+            Some(MintError::Unavailable { .. }) => "unavailable",
+            Some(MintError::Untrusted { .. }) => "untrusted",
+        };
+        let Labels { tenant, account } = &self.labels;
+        self.metrics
+            .token_requests_total
+            .with_label_values(&[tenant, account, grant, outcome])
+            .inc();
+        self.metrics
+            .token_request_duration_seconds
+            .with_label_values(&[tenant])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Whether a login works: the tenant's, or this account's own.
+    pub(super) fn login(&self, slot: &Slot, valid: bool) {
+        let account = slot.account.map_or("", |_own| self.labels.account.as_str());
+        self.metrics
+            .login_valid
+            .with_label_values(&[self.labels.tenant.as_str(), account])
+            .set(i64::from(valid));
+    }
+}
