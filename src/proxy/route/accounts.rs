@@ -15,8 +15,13 @@ use crate::proxy::error::{Code, ProxyError};
 use crate::proxy::vendor::VendorHost;
 use crate::token::{Account, Endpoint, InstanceLock, Kind, Labels, Mid, MintError, TokenStore};
 
+/// How metrics and logs call an account that has no label of its own.
+const OTHER: &str = "other";
 /// Accounts without a name that a process admits under `allow_any_account`.
 pub(in crate::proxy) const UNNAMED_MAX: usize = 100;
+/// Accounts of one tenant that metrics tell apart, the first by name; all others are `other`, so that the number of series does
+/// not grow with the accounts.
+const LABELS_MAX: usize = 500;
 /// For so long a member id that the token endpoint refused is not tried again.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
 const REFUSED_MAX: usize = 1000;
@@ -80,8 +85,9 @@ impl Tenant {
             business_unit: business_unit(&settings.endpoint.kind),
         };
         let mut known = HashMap::new();
-        for (name, mid) in &tenant.names {
-            known.insert(Some(*mid), tenant.select(Some(*mid), name));
+        for (index, (name, mid)) in tenant.names.iter().enumerate() {
+            let label = if index < LABELS_MAX { name } else { OTHER };
+            known.insert(Some(*mid), tenant.select(Some(*mid), label));
         }
         if let Some(mid) = tenant.default_mid {
             known
@@ -252,7 +258,7 @@ impl Tenant {
                 "100 accounts without a name are in use already. Name it in the tenant's accounts.",
             ));
         }
-        let selected = self.select(Some(mid), "other");
+        let selected = self.select(Some(mid), OTHER);
         unnamed.admitted.insert(mid, Arc::clone(&selected));
         Ok(selected)
     }
