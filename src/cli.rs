@@ -3,6 +3,7 @@
 
 mod ca;
 mod check;
+mod doctor;
 mod exec;
 mod healthcheck;
 mod login;
@@ -85,6 +86,8 @@ enum Command {
     Exec(exec::Arguments),
     /// Log a user in through the browser, for a tenant whose tokens need that
     Login(login::Arguments),
+    /// Find out online what keeps calls from getting through, and what to do about it
+    Doctor(doctor::Arguments),
     /// Print where the local CA's certificate is, and how each common runtime is told to trust it
     Ca(ca::Arguments),
     #[command(flatten)]
@@ -94,8 +97,6 @@ enum Command {
 /// Commands that are known by name, so that whoever has read of one is told what is the matter.
 #[derive(Debug, Subcommand)]
 enum Later {
-    #[command(hide = true, disable_help_flag = true)]
-    Doctor(Anything),
     #[command(hide = true, disable_help_flag = true)]
     Snippet(Anything),
     #[command(hide = true, disable_help_flag = true)]
@@ -113,7 +114,6 @@ struct Anything {
 impl Later {
     fn name(&self) -> &'static str {
         match self {
-            Self::Doctor(_) => "doctor",
             Self::Snippet(_) => "snippet",
             Self::Suggest(_) => "suggest",
             Self::Scopes(_) => "scopes",
@@ -205,6 +205,10 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         },
         Command::Login(arguments) => match sources(common, Overrides::default(), err) {
             Ok(sources) => login::login(&sources, &arguments, out, err),
+            Err(status) => status.into(),
+        },
+        Command::Doctor(arguments) => match sources(common, Overrides::default(), err) {
+            Ok(sources) => doctor::doctor(&sources, &arguments, out, err).into(),
             Err(status) => status.into(),
         },
         Command::Ca(arguments) => match sources(common, Overrides::default(), err) {

@@ -16,6 +16,7 @@ pub mod token;
 pub mod upstream;
 
 pub mod admin;
+pub mod doctor;
 pub mod sandbox;
 
 pub mod audit;

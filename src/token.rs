@@ -26,7 +26,7 @@ use http::{HeaderValue, Uri};
 use crate::clock::Now;
 use crate::secret::Secret;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Examination, Seen};
 pub use instance::{Domain, InstanceLock, InstanceUrl, TrustedHost, is_loopback};
 pub use kind::{AuthorizationCode, GrantType, Kind, SigningKey};
 pub use life::{Attempt, Because};

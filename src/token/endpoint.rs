@@ -2,10 +2,13 @@
 //!
 //! One call is one attempt; how often and when is `store`'s matter.
 
+mod examine;
 mod granted;
 mod refresh;
 
 use std::sync::Arc;
+
+pub use examine::{Examination, Seen};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
@@ -16,6 +19,7 @@ use super::tally::Tally;
 use super::wire::{Field, Format, Granted, Question, unavailable};
 use super::{AccessToken, EndpointSettings, GrantType, Kind, Mid, MintError};
 use crate::clock::Now;
+use crate::secret::Secret;
 use crate::state::Directory;
 use crate::upstream::{Destination, DestinationError, Trust, Upstream};
 
@@ -115,44 +119,11 @@ impl Endpoint {
         tally: &Tally,
         deadline: Instant,
     ) -> Result<AccessToken, MintError> {
-        let assertion;
-        let fields = match &self.settings.grant_type {
-            GrantType::AuthorizationCode { .. } => {
-                return self.refresh_apart(account, tally, deadline).await;
-            }
-            GrantType::ClientCredentials => self.with_client("client_credentials"),
-            GrantType::JwtBearer {
-                key,
-                subject,
-                audience,
-            } => {
-                let issuer = &self.settings.client_id;
-                let claims = Claims {
-                    issuer,
-                    subject,
-                    audience,
-                };
-                assertion = claims
-                    .signed(key, Now::read().wall)
-                    .ok_or_else(|| unavailable("the tenant's key could not sign"))?;
-                vec![
-                    (
-                        "grant_type",
-                        Field::Text("urn:ietf:params:oauth:grant-type:jwt-bearer"),
-                    ),
-                    ("assertion", Field::Secret(&assertion)),
-                ]
-            }
-        };
-        let mut fields = with_account(fields, account);
-        if let Some(scope) = self
-            .settings
-            .scope
-            .as_deref()
-            .filter(|_| !self.settings.kind.is_core())
-        {
-            fields.push(("scope", Field::Text(scope)));
+        if self.settings.grant_type.takes_login() {
+            return self.refresh_apart(account, tally, deadline).await;
         }
+        let assertion = self.assertion()?;
+        let fields = self.asking(account, assertion.as_ref());
         let granted = self
             .ask(self.grant(), &self.destination, fields, tally, deadline)
             .await?;
@@ -163,6 +134,47 @@ impl Endpoint {
     /// Waits until no refresh token is under way, and sends none from then on.
     pub(super) async fn settle(&self) {
         self.logins.settle().await;
+    }
+
+    /// What the client signs, where its grant has it sign.
+    fn assertion(&self) -> Result<Option<Secret>, MintError> {
+        let GrantType::JwtBearer {
+            key,
+            subject,
+            audience,
+        } = &self.settings.grant_type
+        else {
+            return Ok(None);
+        };
+        let issuer = &self.settings.client_id;
+        let claims = Claims {
+            issuer,
+            subject,
+            audience,
+        };
+        let signed = claims.signed(key, Now::read().wall);
+        let assertion = signed.ok_or_else(|| unavailable("the tenant's key could not sign"))?;
+        Ok(Some(assertion))
+    }
+
+    /// The fields of a request for which nobody has to log in.
+    fn asking<'a>(&'a self, account: Option<Mid>, assertion: Option<&'a Secret>) -> Fields<'a> {
+        let fields = match assertion {
+            None => self.with_client("client_credentials"),
+            Some(assertion) => vec![
+                (
+                    "grant_type",
+                    Field::Text("urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                ),
+                ("assertion", Field::Secret(assertion)),
+            ],
+        };
+        let mut fields = with_account(fields, account);
+        let scope = self.settings.scope.as_deref();
+        if let Some(scope) = scope.filter(|_| !self.settings.kind.is_core()) {
+            fields.push(("scope", Field::Text(scope)));
+        }
+        fields
     }
 
     fn with_client(&self, grant_type: &'static str) -> Fields<'_> {
@@ -184,21 +196,42 @@ impl Endpoint {
         tally: &Tally,
         deadline: Instant,
     ) -> Result<Granted, MintError> {
-        let (leaf, format) = if self.settings.kind.is_core() {
-            ("services/oauth2/token", Format::Form)
+        let target = self.target();
+        let question = self.question(grant, destination, &target, fields, deadline);
+        question.ask(&self.upstream, tally).await
+    }
+
+    fn target(&self) -> String {
+        let leaf = if self.settings.kind.is_core() {
+            "services/oauth2/token"
         } else {
-            ("v2/token", Format::Json)
+            "v2/token"
         };
         let base = self.settings.auth_url.path().trim_end_matches('/');
-        let question = Question {
+        format!("{base}/{leaf}")
+    }
+
+    fn question<'a>(
+        &self,
+        grant: &'static str,
+        destination: &'a Destination,
+        target: &'a str,
+        fields: Fields<'a>,
+        deadline: Instant,
+    ) -> Question<'a> {
+        let format = if self.settings.kind.is_core() {
+            Format::Form
+        } else {
+            Format::Json
+        };
+        Question {
             grant,
             destination,
-            target: &format!("{base}/{leaf}"),
+            target,
             format,
             fields,
             deadline,
-        };
-        question.ask(&self.upstream, tally).await
+        }
     }
 }
 

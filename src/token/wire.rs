@@ -17,7 +17,7 @@ use super::MintError;
 use super::tally::Tally;
 use crate::clock::Now;
 use crate::secret::{REDACTED, Secret};
-use crate::upstream::{Destination, Upstream};
+use crate::upstream::{Destination, SendError, Upstream};
 
 /// A token response larger than this is not one; the vendor's is below 2 KiB.
 const ANSWER_SIZE_MAX: usize = 1 << 20;
@@ -103,14 +103,26 @@ impl Question<'_> {
     }
 
     async fn answer(&self, upstream: &Upstream) -> Result<Granted, MintError> {
+        let (sent, answer) = self.exchange(upstream).await?;
+        let answer = answer.map_err(|error| unavailable(error.to_string()))?;
+        self.read(sent, &answer)
+    }
+
+    /// The request leaves, and what it brings is not judged.
+    pub(super) async fn exchange(
+        &self,
+        upstream: &Upstream,
+    ) -> Result<(Now, Result<Response<Bytes>, SendError>), MintError> {
         let request = self.request()?;
         let sent = Now::read();
-        let answer = upstream
-            .send_alone(self.destination, request, ANSWER_SIZE_MAX)
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
+        let answer = upstream.send_alone(self.destination, request, ANSWER_SIZE_MAX);
+        Ok((sent, answer.await))
+    }
+
+    /// What an answer says; the request left at `sent`.
+    pub(super) fn read(&self, sent: Now, answer: &Response<Bytes>) -> Result<Granted, MintError> {
         if answer.status() != StatusCode::OK {
-            return Err(self.read_refusal(&answer));
+            return Err(self.read_refusal(answer));
         }
         // serde's message would quote the answer, and with it the token.
         let mut granted: Granted = serde_json::from_slice(answer.body())
@@ -120,11 +132,7 @@ impl Question<'_> {
             return Err(unavailable(cause.to_owned()));
         }
         granted.sent = sent;
-        let date = answer
-            .headers()
-            .get(DATE)
-            .and_then(|date| date.to_str().ok());
-        granted.date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        granted.date = date(answer.headers());
         Ok(granted)
     }
 
@@ -196,7 +204,7 @@ impl Question<'_> {
     }
 
     /// Printable words of bounded length: what an endpoint says ends up in headers and logs.
-    fn words(&self, mut text: String) -> String {
+    pub(super) fn words(&self, mut text: String) -> String {
         for (_name, field) in &self.fields {
             if let Field::Secret(secret) = field
                 && !secret.is_empty()
@@ -273,8 +281,14 @@ pub(super) fn unavailable(cause: impl Into<String>) -> MintError {
     }
 }
 
+/// The server's clock.
+pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(date).ok()
+}
+
 /// `Retry-After` as seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

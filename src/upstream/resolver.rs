@@ -14,6 +14,8 @@ use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
@@ -92,6 +94,24 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
         connection
     });
     NameServerConfig::new(address.ip(), true, connections.to_vec())
+}
+
+/// Whether an error of [`Resolver::addresses`] says that there is no such name, and not that nobody answers.
+pub(super) fn is_unknown(error: &BoxError) -> bool {
+    if let Some(error) = error.downcast_ref::<NetError>() {
+        return match error {
+            NetError::Dns(DnsError::NoRecordsFound(found)) => matches!(
+                found.response_code,
+                ResponseCode::NXDomain | ResponseCode::NoError
+            ),
+            _ => false,
+        };
+    }
+    // The system's errors have no codes here, only `gai_strerror`'s words: EAI_AGAIN and EAI_FAIL are the servers' trouble.
+    let words = error.to_string();
+    ["not known", "No address associated", "nodename nor servname"]
+        .iter()
+        .any(|unknown| words.contains(unknown))
 }
 
 /// `localhost` and every name below it, which RFC 6761 keeps for loopback.

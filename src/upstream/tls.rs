@@ -88,7 +88,21 @@ impl Trust {
         self.identity
     }
 
+    pub(super) fn roots(&self) -> Arc<RootCertStore> {
+        Arc::clone(&self.roots)
+    }
+
     pub(super) fn client_config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.client_config)
     }
+}
+
+/// Whether this is the name of an authority of the bundled Mozilla set. `name` is as it stands in a certificate, in DER.
+#[must_use]
+pub fn is_public_authority(name: &[u8]) -> bool {
+    // The set has names without the head of their SEQUENCE, which is two to four bytes.
+    webpki_roots::TLS_SERVER_ROOTS.iter().any(|root| {
+        let head = name.strip_suffix(&*root.subject);
+        head.is_some_and(|head| (2..=4).contains(&head.len()))
+    })
 }

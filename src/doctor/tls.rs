@@ -1,0 +1,97 @@
+//! What a TLS handshake means that failed, or did not. Pure.
+
+use crate::upstream::TlsFailure;
+
+use super::certificate::Presented;
+use super::{Code, Finding};
+
+/// What came of a handshake with `host`.
+pub(super) fn judge(
+    host: &str,
+    version: Option<&str>,
+    presented: Option<&Presented>,
+    failure: Option<&TlsFailure>,
+) -> Finding {
+    let issuer = presented.map_or("nobody", |presented| presented.issuer.as_str());
+    let Some(failure) = failure else {
+        let version = version.unwrap_or("TLS");
+        let finding = Finding::ok(format!("{version}, certificate signed by {issuer}, trusted"));
+        return finding;
+    };
+    let (names, not_before, not_after) = match presented {
+        Some(presented) => (
+            presented.names.as_str(),
+            presented.not_before.as_str(),
+            presented.not_after.as_str(),
+        ),
+        None => ("no host name", "an unknown time", "an unknown time"),
+    };
+    match failure {
+        TlsFailure::UnknownIssuer => unknown_issuer(host, presented),
+        TlsFailure::Expired => Finding::failed(
+            Code::CertificateExpired,
+            format!("the certificate of {host} is over since {not_after}"),
+            "set this machine's clock if it is wrong; else whoever stands between here and Salesforce has let the \
+             certificate run out",
+        )
+        .because(format!("signed by {issuer}")),
+        TlsFailure::NotYetValid => Finding::failed(
+            Code::CertificateNotYetValid,
+            format!("the certificate of {host} is good only from {not_before}"),
+            "set this machine's clock: it is probably slow",
+        )
+        .because(format!("signed by {issuer}")),
+        TlsFailure::WrongName => Finding::failed(
+            Code::CertificateWrongName,
+            format!("what answers as {host} has a certificate for {names}"),
+            "another host answers in its place: compare the subdomain or auth_url with the package, and look for a hosts \
+             file or a proxy on the way",
+        )
+        .because(format!("signed by {issuer}")),
+        TlsFailure::Unusable(cause) => Finding::failed(
+            Code::CertificateUnusable,
+            format!("the certificate of {host}, signed by {issuer}, cannot be used"),
+            "it is none of Salesforce's: ask whoever runs the proxy or gateway on the way",
+        )
+        .because(cause.as_str()),
+        TlsFailure::TooOld => Finding::failed(
+            Code::TlsTooOld,
+            format!("{host} speaks nothing newer than TLS 1.1, and Salesforce does: something on the way is too old"),
+            "have the proxy or gateway on the way speak TLS 1.2 or newer, or let these hosts pass it untouched",
+        ),
+        TlsFailure::NoTls => Finding::failed(
+            Code::NoTls,
+            format!("what answers as {host} speaks no TLS"),
+            "a captive portal, a proxy or a wrong port answers: log in at the portal, set HTTPS_PROXY, or compare auth_url",
+        ),
+        TlsFailure::Silent(limit) => Finding::failed(
+            Code::EgressBlocked,
+            format!("the connection to {host} stands, but TLS gets no answer within {limit:?}"),
+            "a firewall lets TCP pass and swallows TLS by its name: have it let the tenant's hosts pass",
+        ),
+        TlsFailure::Other(cause) => Finding::failed(
+            Code::TlsFailed,
+            format!("TLS with {host} fails"),
+            "a firewall or proxy on the way that looks into TLS is the likely cause: have it let the tenant's hosts pass",
+        )
+        .because(cause.as_str()),
+    }
+}
+
+fn unknown_issuer(host: &str, presented: Option<&Presented>) -> Finding {
+    let issuer = presented.map_or("nobody", |presented| presented.issuer.as_str());
+    if presented.is_some_and(|presented| presented.is_public) {
+        return Finding::failed(
+            Code::CertificateUntrusted,
+            format!("{host} has a certificate of the public authority {issuer}, which this machine does not trust"),
+            "bring this machine's root certificates up to date (package ca-certificates), or name that authority in the \
+             tenant's ca_file",
+        );
+    }
+    Finding::failed(
+        Code::TlsIntercepted,
+        format!("TLS is opened on the way: the certificate of {host} is signed by {issuer}, no public authority"),
+        "if that is your company's proxy and you trust it to read this traffic, name its root certificate in the tenant's \
+         ca_file; better, have it let the tenant's hosts pass untouched",
+    )
+}
