@@ -191,10 +191,7 @@ fn subjects(
 ) -> Result<Vec<Subject>, String> {
     let tenants = &resolved.proxy.tenants;
     let mut subjects: Vec<_> = match &arguments.selection {
-        None => tenants
-            .iter()
-            .map(|tenant| subject(tenant, None))
-            .collect(),
+        None => tenants.iter().map(|tenant| subject(tenant, None)).collect(),
         Some(selection) => {
             let (name, account) = config::select(resolved, selection)?;
             let named = tenants.iter().filter(|tenant| tenant.name == name);

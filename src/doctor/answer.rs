@@ -73,8 +73,7 @@ impl Answered {
         let inner = object.pointer("/@attributes/err_code");
         let inner = inner.map(ToString::to_string);
         Said {
-            error: inner
-                .unwrap_or_else(|| text(&["error", "errorcode", "errorCode", "code"])),
+            error: inner.unwrap_or_else(|| text(&["error", "errorcode", "errorCode", "code"])),
             words: text(&["error_description", "message", "err"]),
         }
     }
@@ -85,9 +84,9 @@ fn element(text: &str, name: &str) -> String {
     let found = text.match_indices(name).find_map(|(place, _name)| {
         let before = text.get(..place)?;
         let opens = before.ends_with('<')
-            || before.rsplit_once('<').is_some_and(|(_before, prefix)| {
-                prefix.ends_with(':') && !prefix.starts_with('/')
-            });
+            || before
+                .rsplit_once('<')
+                .is_some_and(|(_before, prefix)| prefix.ends_with(':') && !prefix.starts_with('/'));
         let rest = text.get(place + name.len()..)?;
         let (_attributes, content) = rest.split_once('>')?;
         opens.then(|| content.split('<').next().unwrap_or_default())
@@ -104,7 +103,10 @@ pub(super) fn is_of_addresses(words: &str) -> bool {
 /// Bounded, on one line, and without what hides or turns letters.
 pub(super) fn printable(text: &str) -> String {
     let shown = |letter: char| match letter {
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => ' ',
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => ' ',
         letter if letter.is_control() => ' ',
         letter => letter,
     };

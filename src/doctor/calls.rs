@@ -71,7 +71,8 @@ fn permissions(told: &Value) -> Option<BTreeSet<String>> {
 
 fn missing_scopes(wanted: Option<&str>, granted: Option<&BTreeSet<String>>) -> Option<Finding> {
     let granted = granted?;
-    const FIX: &str = "grant it in the installed package (its component's scope), which takes up to five minutes";
+    const FIX: &str =
+        "grant it in the installed package (its component's scope), which takes up to five minutes";
     if granted.is_empty() {
         let message = "the token has no scope at all";
         return Some(Finding::failed(Code::MissingScope, message, FIX));
@@ -82,13 +83,17 @@ fn missing_scopes(wanted: Option<&str>, granted: Option<&BTreeSet<String>>) -> O
         return None;
     }
     let shown: Vec<_> = missing.iter().take(SCOPES_SHOWN_MAX).cloned().collect();
-    let message = format!("the token lacks scopes that are configured: {}", shown.join(", "));
+    let message = format!(
+        "the token lacks scopes that are configured: {}",
+        shown.join(", ")
+    );
     Some(Finding::failed(Code::MissingScope, message, FIX))
 }
 
 /// Userinfo of core Salesforce. Calls do without it, and the app may lack the scope for it.
 pub(super) fn userinfo_of_core(answered: &Answered) -> Finding {
-    const FIX: &str = "give the connected app the scope id or openid if that is to be known; calls do without";
+    const FIX: &str =
+        "give the connected app the scope id or openid if that is to be known; calls do without";
     let told = answered.json().filter(|_| answered.status == 200);
     let text = |told: &Value, name: &str| told.get(name)?.as_str().map(str::to_owned);
     let Some(told) = told else {
@@ -204,7 +209,9 @@ fn missing_scope(api: &str) -> Finding {
 fn address_not_allowed(api: &str) -> Finding {
     Finding::failed(
         Code::AddressNotAllowed,
-        format!("{api} likely has an IP allowlist without the address that this machine is seen under"),
+        format!(
+            "{api} likely has an IP allowlist without the address that this machine is seen under"
+        ),
         "add this machine's public address (or its proxy's) to the allowlist: Setup, Security, IP Allowlist",
     )
 }

@@ -173,7 +173,11 @@ async fn minted(
     report: &mut Report<'_>,
 ) -> Option<(AccessToken, Option<String>)> {
     let examination = match Metrics::new() {
-        Ok(metrics) => endpoint.examine(subject.account, &metrics, TOKEN_TIMEOUT).await,
+        Ok(metrics) => {
+            endpoint
+                .examine(subject.account, &metrics, TOKEN_TIMEOUT)
+                .await
+        }
         Err(_) => None,
     };
     let Some(examination) = examination else {

@@ -104,7 +104,9 @@ fn cause(error: &MintError, seen: &Seen) -> String {
                 description,
             },
             None,
-        ) => format!("{status} {error} {description}").trim_end().to_owned(),
+        ) => format!("{status} {error} {description}")
+            .trim_end()
+            .to_owned(),
         (MintError::Unavailable { cause, .. }, None) => cause.clone(),
         (error, None) => error.to_string(),
     }
@@ -128,13 +130,19 @@ fn unavailable(asked: &Asked<'_>, seen: &Seen) -> Finding {
         }
         500.. => Finding::failed(
             Code::TenantTrouble,
-            format!("the token endpoint has trouble of its own ({})", seen.status),
+            format!(
+                "the token endpoint has trouble of its own ({})",
+                seen.status
+            ),
             "try again in a few minutes, and look at status.salesforce.com; the proxy tries again by itself",
         ),
         _ if seen.page.is_some() => portal(asked.host),
         _ => Finding::failed(
             Code::OddAnswer,
-            format!("{} answers {}, but with no token that can be used", asked.host, seen.status),
+            format!(
+                "{} answers {}, but with no token that can be used",
+                asked.host, seen.status
+            ),
             "compare subdomain, auth_url and kind with the package, and look for a proxy that answers in its place",
         ),
     }
@@ -206,7 +214,10 @@ fn absent(asked: &Asked<'_>) -> Finding {
     match subdomain(asked.host) {
         Some(subdomain) => Finding::failed(
             Code::WrongSubdomain,
-            format!("no tenant answers at {}: the subdomain {subdomain} is wrong", asked.host),
+            format!(
+                "no tenant answers at {}: the subdomain {subdomain} is wrong",
+                asked.host
+            ),
             fix,
         ),
         None => Finding::failed(
@@ -262,7 +273,9 @@ fn wrong_client(asked: &Asked<'_>, description: &str) -> Finding {
     };
     Finding::failed(
         Code::WrongClient,
-        format!("client_id and {proof} are not accepted: one of them is wrong, or the package is disabled{account}"),
+        format!(
+            "client_id and {proof} are not accepted: one of them is wrong, or the package is disabled{account}"
+        ),
         "copy both anew from the installed package's component (a secret that was rotated is good no more), and see that \
          the package is enabled",
     )

@@ -15,7 +15,9 @@ pub(super) fn judge(
     let issuer = presented.map_or("nobody", |presented| presented.issuer.as_str());
     let Some(failure) = failure else {
         let version = version.unwrap_or("TLS");
-        let finding = Finding::ok(format!("{version}, certificate signed by {issuer}, trusted"));
+        let finding = Finding::ok(format!(
+            "{version}, certificate signed by {issuer}, trusted"
+        ));
         return finding;
     };
     let (names, not_before, not_after) = match presented {
@@ -83,14 +85,18 @@ fn unknown_issuer(host: &str, presented: Option<&Presented>) -> Finding {
     if presented.is_some_and(|presented| presented.is_public) {
         return Finding::failed(
             Code::CertificateUntrusted,
-            format!("{host} has a certificate of the public authority {issuer}, which this machine does not trust"),
+            format!(
+                "{host} has a certificate of the public authority {issuer}, which this machine does not trust"
+            ),
             "bring this machine's root certificates up to date (package ca-certificates), or name that authority in the \
              tenant's ca_file",
         );
     }
     Finding::failed(
         Code::TlsIntercepted,
-        format!("TLS is opened on the way: the certificate of {host} is signed by {issuer}, no public authority"),
+        format!(
+            "TLS is opened on the way: the certificate of {host} is signed by {issuer}, no public authority"
+        ),
         "if that is your company's proxy and you trust it to read this traffic, name its root certificate in the tenant's \
          ca_file; better, have it let the tenant's hosts pass untouched",
     )

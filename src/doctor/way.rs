@@ -139,7 +139,9 @@ pub(super) fn names(
 /// What stands before the vendor's part of a host.
 pub(super) fn subdomain(host: &str) -> Option<&str> {
     let domains = TENANT_DOMAINS.iter();
-    let rest = domains.filter_map(|domain| host.strip_suffix(domain)).next()?;
+    let rest = domains
+        .filter_map(|domain| host.strip_suffix(domain))
+        .next()?;
     rest.split('.').next().filter(|label| !label.is_empty())
 }
 
@@ -216,7 +218,9 @@ fn through_proxy(host: &str, proxy: &str, status: Option<u16>) -> Finding {
             Finding::failed(
                 Code::EgressProxyNoWay,
                 format!("the egress proxy {proxy} does not get through to {host}"),
-                format!("compare {subdomain} with the package; if it is right, ask whoever runs the proxy"),
+                format!(
+                    "compare {subdomain} with the package; if it is right, ask whoever runs the proxy"
+                ),
             )
         }
         Some(status) => Finding::failed(
@@ -230,7 +234,11 @@ fn through_proxy(host: &str, proxy: &str, status: Option<u16>) -> Finding {
 /// Addresses in words.
 pub(super) fn listed<T: Display>(items: &[T]) -> String {
     const SHOWN_MAX: usize = 4;
-    let mut shown: Vec<_> = items.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+    let mut shown: Vec<_> = items
+        .iter()
+        .take(SHOWN_MAX)
+        .map(ToString::to_string)
+        .collect();
     if items.len() > SHOWN_MAX {
         shown.push(format!("{} more", items.len() - SHOWN_MAX));
     }

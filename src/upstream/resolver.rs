@@ -109,9 +109,13 @@ pub(super) fn is_unknown(error: &BoxError) -> bool {
     }
     // The system's errors have no codes here, only `gai_strerror`'s words: EAI_AGAIN and EAI_FAIL are the servers' trouble.
     let words = error.to_string();
-    ["not known", "No address associated", "nodename nor servname"]
-        .iter()
-        .any(|unknown| words.contains(unknown))
+    [
+        "not known",
+        "No address associated",
+        "nodename nor servname",
+    ]
+    .iter()
+    .any(|unknown| words.contains(unknown))
 }
 
 /// `localhost` and every name below it, which RFC 6761 keeps for loopback.

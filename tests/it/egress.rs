@@ -90,14 +90,14 @@ fn answer_to(query: &[u8], addresses: &[Ipv4Addr]) -> ((String, u16), Vec<u8>) {
 }
 
 /// An egress proxy that sends every tunnel to loopback, or refuses, and remembers the heads that it was sent.
-struct ConnectProxy {
+pub struct ConnectProxy {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl ConnectProxy {
     /// Begins each answer with this; the tunnel follows where that is a 200.
-    async fn start(answer: &'static str) -> Self {
+    pub async fn start(answer: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -110,19 +110,19 @@ impl ConnectProxy {
         Self { address, heads }
     }
 
-    async fn willing() -> Self {
+    pub async fn willing() -> Self {
         Self::start("HTTP/1.1 200 Connection established\r\n\r\n").await
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    fn egress(&self) -> EgressProxy {
+    pub fn egress(&self) -> EgressProxy {
         EgressProxy::url(&self.url()).unwrap()
     }
 
-    fn heads(&self) -> Vec<String> {
+    pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
@@ -172,7 +172,7 @@ async fn tenant_with_named_instance() -> (Tenant, Resolved) {
     (tenant, resolved)
 }
 
-fn upstream_settings() -> Settings {
+pub fn upstream_settings() -> Settings {
     Settings {
         resolve_with: ResolveWith::System,
         proxy: EgressProxy::None,

@@ -20,7 +20,7 @@ use crate::process::Process;
 const DOCUMENT: &str = include_str!("../../docs/grants.md");
 
 /// Each heading with its block: `### KIND GRANT [public]`.
-fn blocks() -> Vec<(&'static str, Table)> {
+pub fn blocks() -> Vec<(&'static str, Table)> {
     let sections = DOCUMENT.split("\n### ").skip(1);
     sections
         .map(|section| {
@@ -38,7 +38,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// The block as it stands, with the hosts of this tenant in place of the vendor's.
-fn written(tenant: &sandbox::Tenant, kind: &str, mut block: Table, folder: &Path) {
+pub fn written(tenant: &sandbox::Tenant, kind: &str, mut block: Table, folder: &Path) {
     let tenants = block["tenants"].as_table_mut().unwrap();
     let (_name, table) = tenants.iter_mut().next().unwrap();
     let table = table.as_table_mut().unwrap();

@@ -22,6 +22,7 @@ mod canary;
 mod clients;
 mod commands;
 mod core;
+mod doctors;
 mod door;
 mod egress;
 mod envelope;

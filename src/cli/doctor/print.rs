@@ -60,7 +60,9 @@ impl<'a> Printer<'a> {
             return;
         }
         let account = match (&subject.account_name, subject.account) {
-            (Some(name), Some(mid)) if *name != mid.to_string() => format!(", account {name} ({mid})"),
+            (Some(name), Some(mid)) if *name != mid.to_string() => {
+                format!(", account {name} ({mid})")
+            }
             (_, Some(mid)) => format!(", account {mid}"),
             (_, None) => String::new(),
         };

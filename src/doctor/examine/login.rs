@@ -31,7 +31,10 @@ pub(super) async fn clock(
     let Ok(Ok(answer)) = timeout(limit, asking).await else {
         return Finding::left_out("the auth host does not say what time it is");
     };
-    let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let date = answer
+        .headers()
+        .get(DATE)
+        .and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
     clock::judge(date, sent, Now::read())
 }
@@ -78,11 +81,15 @@ pub(super) fn kept(settings: &Settings, subject: &Subject) -> Finding {
         account,
     };
     if slots.contains(&slot(None)) || slots.contains(&slot(subject.account)) {
-        return Finding::ok("a login is kept; it is not tried, because that would spend its refresh token");
+        return Finding::ok(
+            "a login is kept; it is not tried, because that would spend its refresh token",
+        );
     }
     Finding::failed(
         Code::LoginNeeded,
         "nobody has logged in for this tenant",
-        format!("run `sfmc-auth-proxy login {tenant}`, or open /login/{tenant} on the running proxy's admin listener"),
+        format!(
+            "run `sfmc-auth-proxy login {tenant}`, or open /login/{tenant} on the running proxy's admin listener"
+        ),
     )
 }

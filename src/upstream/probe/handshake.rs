@@ -108,7 +108,9 @@ fn watching(trust: &Trust, presented: Arc<Mutex<Chain>>) -> Result<ClientConfig,
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    config.alpn_protocols.clone_from(&trust.client_config().alpn_protocols);
+    config
+        .alpn_protocols
+        .clone_from(&trust.client_config().alpn_protocols);
     Ok(config)
 }
 

@@ -1,0 +1,1 @@
+//! The tenant, as it answers.
