@@ -28,6 +28,9 @@ use crate::proxy::TenantSettings;
 use crate::token::Mid;
 use crate::{state, upstream};
 
+/// How long a tenant is looked at.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
 /// What a diagnosis needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -39,6 +42,8 @@ pub struct Settings {
     pub listeners: Vec<SocketAddr>,
     /// Where logins are kept, if they are.
     pub state: Option<state::Settings>,
+    /// How long all steps of one subject may take together.
+    pub limit: Duration,
 }
 
 /// One tenant and account to look at.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use super::{Status, say};
 use crate::config::{self, Faults, Resolved, Sources};
@@ -21,6 +23,8 @@ use crate::token::{GrantType, Mid};
 use crate::upstream::EgressProxy;
 use print::{Marks, Printer};
 
+/// A tenant has fewer steps than this.
+const STEPS_MAX: usize = 16;
 /// A secret that is longer is none.
 const SECRET_SIZE_MAX: u64 = 64 * 1024;
 
@@ -103,14 +107,14 @@ fn examine(
         environment: environment.unwrap_or_default(),
         listeners: resolved.server.listeners.iter().filter_map(tcp).collect(),
         state: resolved.state,
+        limit: doctor::LIMIT,
     };
     for subject in subjects {
         printer.begin(subject);
-        let mut steps = Vec::new();
         // What has ended is shown while the next step is under way.
-        let (told, mut telling) = tokio::sync::mpsc::unbounded_channel();
+        let (told, mut telling) = mpsc::channel(STEPS_MAX);
         runtime.block_on(async {
-            let mut tell = move |step: &Step| drop(told.send(step.clone()));
+            let mut tell = move |step: &Step| drop(told.try_send(step.clone()));
             let examining = async {
                 doctor::examine(&settings, subject, &mut tell).await;
                 drop(tell);
@@ -118,7 +122,6 @@ fn examine(
             let showing = async {
                 while let Some(step) = telling.recv().await {
                     printer.step(&step);
-                    steps.push(step);
                 }
             };
             tokio::join!(examining, showing);
@@ -234,12 +237,12 @@ fn subject(tenant: &TenantSettings, account: Option<Mid>) -> Subject {
 /// As the configuration reads one: a newline at the end is dropped.
 fn secret(path: &Path) -> Result<Secret, String> {
     let unreadable = |why: String| format!("--secret-file: {} {why}", path.display());
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     let file = File::open(path).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
     file.take(SECRET_SIZE_MAX)
         .read_to_string(&mut text)
         .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = text.strip_suffix('\n').unwrap_or(text.as_str());
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
         return Err(unreadable("is empty".to_owned()));

@@ -139,13 +139,11 @@ pub(super) fn soap(answered: &Answered) -> Finding {
         Verdict::Refusal(_) => token_refused("SOAP"),
         Verdict::Throttled => throttled("SOAP"),
         Verdict::PermissionDenied => missing_scope("SOAP"),
-        Verdict::OtherFault if answered.status < 500 || answered.text.contains("Client") => {
-            Finding::failed(
-                Code::Refused,
-                "SOAP answers with a Fault",
-                "what it says stands under cause; ask the vendor's support with it",
-            )
-        }
+        Verdict::OtherFault if answered.said().error.ends_with("Client") => Finding::failed(
+            Code::Refused,
+            "SOAP answers with a Fault",
+            "what it says stands under cause; ask the vendor's support with it",
+        ),
         Verdict::OtherFault => trouble("SOAP", answered.status),
         Verdict::NotAFault | Verdict::NeedMore => {
             return match refusal("SOAP", answered) {
@@ -167,6 +165,7 @@ fn refusal(api: &str, answered: &Answered) -> Option<Finding> {
         200..300 => return None,
         500.. => trouble(api, answered.status),
         429 => throttled(api),
+        403 if said.error == "REQUEST_LIMIT_EXCEEDED" => throttled(api),
         300..400 => portal(api),
         401 | 403 if of_addresses => address_not_allowed(api),
         _ if answered.is_page => portal(api),

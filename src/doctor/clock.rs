@@ -21,14 +21,14 @@ pub(super) fn judge(date: Option<SystemTime>, sent: Now, received: Now) -> Findi
     let half = received.monotonic.saturating_duration_since(sent.monotonic) / 2;
     let ours = sent.wall + half;
     let (apart, direction) = match ours.duration_since(date) {
-        Ok(ahead) => (ahead, "ahead"),
+        Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
     if apart <= Duration::from_secs(2) {
         return Finding::ok("this machine's clock and the server's agree");
     }
     let seconds = apart.as_secs();
-    let message = format!("this machine's clock is {seconds} s {direction} of the server's");
+    let message = format!("this machine's clock is {seconds} s {direction} the server's");
     let fix = "let this machine keep its time by NTP (timedatectl set-ntp true); a container has its host's clock";
     if apart > FAIL {
         let cause = "beyond five minutes JWT assertions and wsse timestamps are refused";

@@ -1,6 +1,6 @@
 //! The steps in their order, each told as it ends. Acts, and judges nothing itself.
 //!
-//! One token request at most, no call that writes, and never longer than [`WHOLE_TIMEOUT`].
+//! One token request at most, no call that writes, and never longer than the limit.
 
 mod login;
 mod road;
@@ -19,8 +19,6 @@ use crate::token::{AccessToken, Endpoint, EndpointSettings, GrantType, Kind, is_
 use crate::upstream::{Destination, Trust, Upstream};
 use road::Road;
 
-/// All steps of one tenant and account together.
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// One token request, with the exchange that may follow it.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// One read of an API.
@@ -49,9 +47,10 @@ pub async fn examine(settings: &Settings, subject: &Subject, tell: &mut (dyn FnM
         since: Instant::now(),
     };
     let examining = Box::pin(run(settings, subject, &mut report));
-    let is_whole = timeout(WHOLE_TIMEOUT, examining).await.is_ok();
+    let limit = settings.limit;
+    let is_whole = timeout(limit, examining).await.is_ok();
     if !is_whole {
-        let message = format!("no end to this step within the {WHOLE_TIMEOUT:?} that all may take");
+        let message = format!("no end to this step within the {limit:?} that all may take");
         let fix = "try again; if it stays so, lower timeouts.connect to see which host is slow";
         report.tell(Finding::failed(Code::NoAnswer, message, fix));
         report.leave_out_rest("time is over");
@@ -197,6 +196,7 @@ async fn minted(
         scope: settings.scope.as_deref(),
         signed: matches!(settings.grant_type, GrantType::JwtBearer { .. }),
         is_core: settings.kind.is_core(),
+        is_exchanged: matches!(settings.kind, Kind::DataCloud { .. }),
         secret_of: subject
             .secret_of
             .as_deref()

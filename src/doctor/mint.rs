@@ -18,6 +18,8 @@ pub(super) struct Asked<'a> {
     pub(super) signed: bool,
     /// Whether it went to core Salesforce.
     pub(super) is_core: bool,
+    /// Whether what it gives is exchanged for a token of Data Cloud.
+    pub(super) is_exchanged: bool,
     /// Which secret was shown, in words.
     pub(super) secret_of: &'a str,
     /// Whether our clock is too wrong for assertions.
@@ -44,13 +46,8 @@ pub(super) fn token(asked: &Asked<'_>, examination: &Examination) -> Finding {
     let finding = match error {
         MintError::Rejected {
             error, description, ..
-        } if seen.status != 200 => rejected(asked, seen, error, description),
-        MintError::Rejected { .. } => Finding::failed(
-            Code::ExchangeRefused,
-            "core Salesforce gives a token, but not one of Data Cloud for it",
-            "give the connected app the scopes cdp_api and api, its user a permission set of Data Cloud, and compare \
-             dataspace",
-        ),
+        } if !seen.is_granted => rejected(asked, seen, error, description),
+        _ if seen.is_granted && asked.is_exchanged => not_exchanged(error),
         _ => unavailable(asked, seen),
     };
     finding.because(cause(error, seen))
@@ -91,6 +88,22 @@ fn given(asked: &Asked<'_>, examination: &Examination) -> Finding {
         }
         Err(_) => format!("a token{with}"),
     })
+}
+
+fn not_exchanged(error: &MintError) -> Finding {
+    if matches!(error, MintError::Rejected { .. }) {
+        return Finding::failed(
+            Code::ExchangeRefused,
+            "core Salesforce gives a token, but not one of Data Cloud for it",
+            "give the connected app the scopes cdp_api and api, its user a permission set of Data Cloud, and compare \
+             dataspace",
+        );
+    }
+    Finding::failed(
+        Code::TenantTrouble,
+        "core Salesforce gives a token, and its exchange for one of Data Cloud fails",
+        "try again in a few minutes, and look at status.salesforce.com",
+    )
 }
 
 fn cause(error: &MintError, seen: &Seen) -> String {

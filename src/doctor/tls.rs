@@ -95,9 +95,10 @@ fn unknown_issuer(host: &str, presented: Option<&Presented>) -> Finding {
     Finding::failed(
         Code::TlsIntercepted,
         format!(
-            "TLS is opened on the way: the certificate of {host} is signed by {issuer}, no public authority"
+            "TLS is opened on the way: the certificate of {host} is signed by {issuer}, none of the public root authorities"
         ),
         "if that is your company's proxy and you trust it to read this traffic, name its root certificate in the tenant's \
-         ca_file; better, have it let the tenant's hosts pass untouched",
+         ca_file; better, have it let the tenant's hosts pass untouched. If it is a public authority's, the middle of the chain \
+         is missing",
     )
 }

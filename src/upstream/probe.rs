@@ -15,7 +15,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::resolver::is_unknown;
+use super::resolver::{in_words, is_unknown};
 use super::{Destination, Upstream, tunnel};
 
 pub use handshake::{Handshake, TlsFailure};
@@ -118,9 +118,9 @@ impl Upstream {
             }),
             Ok(addresses) => Ok(addresses.iter().map(SocketAddr::ip).collect()),
             Err(error) if is_unknown(&error) => Err(NameError::Unknown {
-                cause: error.to_string(),
+                cause: in_words(&error),
             }),
-            Err(error) => Err(unanswered(&error.to_string())),
+            Err(error) => Err(unanswered(&in_words(&error))),
         }
     }
 

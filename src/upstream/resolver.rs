@@ -19,6 +19,9 @@ use hickory_resolver::proto::op::ResponseCode;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
+#[cfg(test)]
+mod tests;
+
 /// Answers that are kept for as long as their servers say.
 const ANSWERS_MAX: u64 = 1024;
 /// How often a question is asked again where the servers are silent.
@@ -116,6 +119,16 @@ pub(super) fn is_unknown(error: &BoxError) -> bool {
     ]
     .iter()
     .any(|unknown| words.contains(unknown))
+}
+
+/// The same in words that a user can read: the library quotes whole questions.
+pub(super) fn in_words(error: &BoxError) -> String {
+    match error.downcast_ref::<NetError>() {
+        Some(NetError::Dns(DnsError::NoRecordsFound(found))) => {
+            format!("the name servers answer {}", found.response_code)
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// `localhost` and every name below it, which RFC 6761 keeps for loopback.

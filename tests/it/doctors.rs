@@ -59,20 +59,28 @@ impl Case {
     }
 
     async fn examined(&self) -> Report {
-        let tenant = self.resolved.proxy.tenants[0].clone();
-        let subject = Subject {
-            account: tenant.default_account,
-            account_name: tenant.default_account.map(|mid| mid.to_string()),
-            tenant,
-            secret_of: None,
-        };
-        let settings = doctor::Settings {
-            upstream: self.resolved.upstream.clone(),
-            environment: self.environment.clone(),
-            listeners: Vec::new(),
-            state: self.resolved.state.clone(),
-        };
-        examined(&settings, &subject).await
+        examined(&settings(self), &subject(self)).await
+    }
+}
+
+fn settings(case: &Case) -> doctor::Settings {
+    doctor::Settings {
+        upstream: case.resolved.upstream.clone(),
+        environment: case.environment.clone(),
+        listeners: Vec::new(),
+        state: case.resolved.state.clone(),
+        limit: doctor::LIMIT,
+    }
+}
+
+/// The tenant with its default account.
+fn subject(case: &Case) -> Subject {
+    let tenant = case.resolved.proxy.tenants[0].clone();
+    Subject {
+        account: tenant.default_account,
+        account_name: tenant.default_account.map(|mid| mid.to_string()),
+        tenant,
+        secret_of: None,
     }
 }
 

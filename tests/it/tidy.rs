@@ -149,6 +149,7 @@ fn secrets_are_exposed_in_few_places_only() {
         [
             "src/admin/gate.rs",
             "src/config/resolve/tenant/grant.rs",
+            "src/doctor/ask.rs",
             "src/identity.rs",
             "src/identity/placeholder.rs",
             "src/identity/presented.rs",

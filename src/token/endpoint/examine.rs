@@ -49,6 +49,8 @@ pub struct Seen {
     pub retry_after: Option<Duration>,
     /// The scopes granted, as the answer has them.
     pub scope: Option<String>,
+    /// Whether it is a token response, whatever the token is good for.
+    pub is_granted: bool,
 }
 
 /// What stands beside a token.
@@ -94,10 +96,11 @@ impl Endpoint {
                 return Some(Examination::without_answer(error));
             }
         };
-        let seen = Seen::of(&question, sent, &answer);
+        let mut seen = Seen::of(&question, sent, &answer);
         let tally = self.silent_tally(metrics);
         let outcome = match question.read(sent, &answer) {
             Ok(granted) => {
+                seen.is_granted = true;
                 self.token(&granted, &self.destination, &tally, deadline)
                     .await
             }
@@ -143,6 +146,7 @@ impl Seen {
             media_type: question.words(media_type),
             retry_after: retry_after(answer.headers()),
             scope: beside.and_then(|beside| beside.scope),
+            is_granted: false,
         }
     }
 }

@@ -282,19 +282,9 @@ async fn a_host_that_takes_no_connections_or_never_answers_is_blocked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_leads_to_the_proxy_itself_is_seen() {
     let case = vendor(true, true).await;
-    let subject = sfmc_auth_proxy::doctor::Subject {
-        tenant: case.resolved.proxy.tenants[0].clone(),
-        account: None,
-        account_name: None,
-        secret_of: None,
-    };
-    let settings = sfmc_auth_proxy::doctor::Settings {
-        upstream: case.resolved.upstream.clone(),
-        environment: EgressProxy::None,
-        listeners: vec![case.tenant.address(Face::Auth)],
-        state: None,
-    };
-    let report = super::examined(&settings, &subject).await;
+    let mut settings = super::settings(&case);
+    settings.listeners = vec![case.tenant.address(Face::Auth)];
+    let report = super::examined(&settings, &super::subject(&case)).await;
     report.check_failure(Stage::Tcp, Code::LeadsBack);
     assert_eq!(case.tenant.token_requests(), 0);
 }
