@@ -206,8 +206,8 @@ impl Finding {
 
     /// With what was seen.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<String>) -> Self {
-        let cause = cause.into();
+    pub fn because(mut self, cause: impl AsRef<str>) -> Self {
+        let cause = answer::printable(cause.as_ref());
         self.cause = (!cause.is_empty()).then_some(cause);
         self
     }

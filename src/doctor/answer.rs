@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Words of an answer that are quoted.
-const QUOTED_MAX: usize = 200;
+const QUOTED_MAX: usize = 400;
 
 /// Where the vendor, or core Salesforce, speaks of callers' addresses. Nothing of it is documented word for word.
 const OF_ADDRESSES: [&str; 9] = [

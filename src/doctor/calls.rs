@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::answer::{Answered, is_of_addresses};
+use super::answer::{Answered, is_of_addresses, printable};
 use super::{Code, Finding};
 use crate::soap::fault::{Coding, SNIFFED_SIZE, Sniffer, Verdict};
 use crate::token::Mid;
@@ -102,7 +102,8 @@ pub(super) fn userinfo_of_core(answered: &Answered) -> Finding {
     };
     let user = text(&told, "preferred_username").unwrap_or_default();
     let organization = text(&told, "organization_id").unwrap_or_default();
-    Finding::ok(format!("user {user}, organization {organization}"))
+    let whom = format!("user {user}, organization {organization}");
+    Finding::ok(printable(&whom))
 }
 
 /// One read by REST.

@@ -65,13 +65,20 @@ pub(super) fn instance(examination: &Examination) -> Option<Finding> {
             Finding::failed(
                 Code::UntrustedInstanceUrl,
                 "no call gets this token: the token response names a host that is not the tenant's",
-                format!(
-                    "compare the tenant's subdomain with the package; if {host} is the tenant's, add it to trusted_hosts"
-                ),
+                distrusted(host),
             )
             .because(error.to_string()),
         ),
         Err(_) => None,
+    }
+}
+
+fn distrusted(host: &str) -> String {
+    let compare = "compare the tenant's subdomain with the package";
+    // It may also be words about a URL that is none.
+    match host.contains(' ') {
+        true => compare.to_owned(),
+        false => format!("{compare}; if {host} is the tenant's, add it to trusted_hosts"),
     }
 }
 

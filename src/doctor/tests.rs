@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::answer::{Answered, Said, is_of_addresses, printable};
+use super::certificate::Presented;
 use super::way::{Egress, connection, names, subdomain};
 use super::*;
 use crate::clock::Now;
-use crate::upstream::{EgressProxy, NameError, ReachError};
+use crate::upstream::{EgressProxy, NameError, ReachError, TlsFailure};
 
 const HOST: &str = "mc1.auth.marketingcloudapis.com";
 
@@ -205,7 +206,7 @@ fn errors_are_read_in_every_shape() {
         assert_eq!(answered(400, text).said(), expected, "{text}");
     }
     assert_eq!(answered(502, "Bad\r\nGateway").quoted(), "502 Bad  Gateway");
-    assert_eq!(printable(&"x".repeat(1000)).len(), 200);
+    assert_eq!(printable(&"x".repeat(1000)).len(), 400);
     assert_eq!(printable("a\u{202e}b\u{7}c"), "a b c");
 }
 
@@ -283,4 +284,70 @@ fn the_servers_clock_is_taken_for_the_middle_of_the_exchange() {
         assert_eq!(finding.mark, mark, "{finding:?}");
         assert!(finding.message.contains(words), "{finding:?}");
     }
+}
+
+/// A certificate authority of that name, as it presents itself.
+fn authority(name: &str) -> Vec<u8> {
+    let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let kind = rcgen::DnType::CommonName;
+    params.distinguished_name.push(kind, name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    params.self_signed(&key).unwrap().der().to_vec()
+}
+
+#[test]
+fn a_public_authority_is_told_from_a_companys_own() {
+    let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+    assert!(public.len() > 50);
+    for root in public {
+        let presented = Presented::read(&[root]).unwrap();
+        assert!(presented.is_public, "{presented:?}");
+    }
+    let untrusted = Presented::read(&public[..1]);
+    let failure = TlsFailure::UnknownIssuer;
+    let finding = tls::judge(HOST, None, untrusted.as_ref(), Some(&failure));
+    assert_eq!(finding.code, Code::CertificateUntrusted);
+
+    let own = Presented::read(&[authority("Contoso\u{202e} Gateway")]).unwrap();
+    assert_eq!(
+        (own.is_public, own.issuer.as_str()),
+        (false, "Contoso  Gateway")
+    );
+    assert_eq!(own.names, "a.example");
+    let finding = tls::judge(HOST, None, Some(&own), Some(&failure));
+    assert_eq!(finding.code, Code::TlsIntercepted);
+    assert_eq!(Presented::read(&[b"no certificate"]), None);
+    assert_eq!(Presented::read::<Vec<u8>>(&[]), None);
+}
+
+#[test]
+fn handshakes_are_told_apart() {
+    let own = Presented::read(&[authority("Contoso")]);
+    let limit = Duration::from_secs(10);
+    for (failure, code) in [
+        (TlsFailure::Expired, Code::CertificateExpired),
+        (TlsFailure::NotYetValid, Code::CertificateNotYetValid),
+        (TlsFailure::WrongName, Code::CertificateWrongName),
+        (
+            TlsFailure::Unusable("words".to_owned()),
+            Code::CertificateUnusable,
+        ),
+        (TlsFailure::TooOld, Code::TlsTooOld),
+        (TlsFailure::NoTls, Code::NoTls),
+        (TlsFailure::Silent(limit), Code::EgressBlocked),
+        (TlsFailure::Other("words".to_owned()), Code::TlsFailed),
+    ] {
+        let finding = tls::judge(HOST, None, own.as_ref(), Some(&failure));
+        assert_eq!(finding.code, code, "{failure:?}");
+        assert!(
+            finding.fix.is_some() && finding.message.contains(HOST),
+            "{finding:?}"
+        );
+    }
+    let finding = tls::judge(HOST, Some("TLS 1.3"), own.as_ref(), None);
+    assert_eq!(
+        finding.message,
+        "TLS 1.3, certificate signed by Contoso, trusted"
+    );
 }

@@ -12,50 +12,14 @@ pub(super) fn judge(
     presented: Option<&Presented>,
     failure: Option<&TlsFailure>,
 ) -> Finding {
-    let issuer = presented.map_or("nobody", |presented| presented.issuer.as_str());
     let Some(failure) = failure else {
         let version = version.unwrap_or("TLS");
-        let finding = Finding::ok(format!(
+        let issuer = issuer(presented);
+        return Finding::ok(format!(
             "{version}, certificate signed by {issuer}, trusted"
         ));
-        return finding;
-    };
-    let (names, not_before, not_after) = match presented {
-        Some(presented) => (
-            presented.names.as_str(),
-            presented.not_before.as_str(),
-            presented.not_after.as_str(),
-        ),
-        None => ("no host name", "an unknown time", "an unknown time"),
     };
     match failure {
-        TlsFailure::UnknownIssuer => unknown_issuer(host, presented),
-        TlsFailure::Expired => Finding::failed(
-            Code::CertificateExpired,
-            format!("the certificate of {host} is over since {not_after}"),
-            "set this machine's clock if it is wrong; else whoever stands between here and Salesforce has let the \
-             certificate run out",
-        )
-        .because(format!("signed by {issuer}")),
-        TlsFailure::NotYetValid => Finding::failed(
-            Code::CertificateNotYetValid,
-            format!("the certificate of {host} is good only from {not_before}"),
-            "set this machine's clock: it is probably slow",
-        )
-        .because(format!("signed by {issuer}")),
-        TlsFailure::WrongName => Finding::failed(
-            Code::CertificateWrongName,
-            format!("what answers as {host} has a certificate for {names}"),
-            "another host answers in its place: compare the subdomain or auth_url with the package, and look for a hosts \
-             file or a proxy on the way",
-        )
-        .because(format!("signed by {issuer}")),
-        TlsFailure::Unusable(cause) => Finding::failed(
-            Code::CertificateUnusable,
-            format!("the certificate of {host}, signed by {issuer}, cannot be used"),
-            "it is none of Salesforce's: ask whoever runs the proxy or gateway on the way",
-        )
-        .because(cause.as_str()),
         TlsFailure::TooOld => Finding::failed(
             Code::TlsTooOld,
             format!("{host} speaks nothing newer than TLS 1.1, and Salesforce does: something on the way is too old"),
@@ -77,11 +41,60 @@ pub(super) fn judge(
             "a firewall or proxy on the way that looks into TLS is the likely cause: have it let the tenant's hosts pass",
         )
         .because(cause.as_str()),
+        of_certificate => certificate(host, presented, of_certificate),
     }
 }
 
+/// Who signed what was presented.
+fn issuer(presented: Option<&Presented>) -> &str {
+    presented.map_or("nobody", |presented| presented.issuer.as_str())
+}
+
+/// A certificate that a call would not take.
+fn certificate(host: &str, presented: Option<&Presented>, failure: &TlsFailure) -> Finding {
+    let issuer = issuer(presented);
+    let (names, not_before, not_after) = match presented {
+        Some(presented) => (
+            presented.names.as_str(),
+            presented.not_before.as_str(),
+            presented.not_after.as_str(),
+        ),
+        None => ("no host name", "an unknown time", "an unknown time"),
+    };
+    let finding = match failure {
+        TlsFailure::UnknownIssuer => return unknown_issuer(host, presented),
+        TlsFailure::Expired => Finding::failed(
+            Code::CertificateExpired,
+            format!("the certificate of {host} is over since {not_after}"),
+            "set this machine's clock if it is wrong; else whoever stands between here and Salesforce has let the \
+             certificate run out",
+        ),
+        TlsFailure::NotYetValid => Finding::failed(
+            Code::CertificateNotYetValid,
+            format!("the certificate of {host} is good only from {not_before}"),
+            "set this machine's clock: it is probably slow",
+        ),
+        TlsFailure::WrongName => Finding::failed(
+            Code::CertificateWrongName,
+            format!("what answers as {host} has a certificate for {names}"),
+            "another host answers in its place: compare the subdomain or auth_url with the package, and look for a hosts \
+             file or a proxy on the way",
+        ),
+        _ => Finding::failed(
+            Code::CertificateUnusable,
+            format!("the certificate of {host} cannot be used"),
+            "it is none of Salesforce's: ask whoever runs the proxy or gateway on the way",
+        ),
+    };
+    let signed = format!("signed by {issuer}");
+    finding.because(match failure {
+        TlsFailure::Unusable(cause) => format!("{cause}; {signed}"),
+        _ => signed,
+    })
+}
+
 fn unknown_issuer(host: &str, presented: Option<&Presented>) -> Finding {
-    let issuer = presented.map_or("nobody", |presented| presented.issuer.as_str());
+    let issuer = issuer(presented);
     if presented.is_some_and(|presented| presented.is_public) {
         return Finding::failed(
             Code::CertificateUntrusted,

@@ -210,7 +210,7 @@ fn through_proxy(host: &str, proxy: &str, status: Option<u16>) -> Finding {
             "put them into the proxy's URL, as http://USER:PASSWORD@HOST:PORT, with percent signs for what a URL does not \
              take; other schemes than Basic are not spoken",
         ),
-        Some(502 | 503 | 504) => {
+        Some(502..=504) => {
             let subdomain = match subdomain(host) {
                 Some(subdomain) => format!("the subdomain {subdomain}"),
                 None => "the host of auth_url".to_owned(),

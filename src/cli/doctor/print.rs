@@ -1,7 +1,6 @@
 //! A report as it is printed: lines for people while it goes on, or one JSON document at its end.
 
 use std::io::Write;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -90,9 +89,9 @@ impl<'a> Printer<'a> {
 
     fn lines(&mut self, step: &Step) {
         let finding = &step.finding;
-        let took = match step.took {
-            Duration::ZERO => String::new(),
-            took => format!(" [{} ms]", took.as_millis()),
+        let took = match step.took.as_millis() {
+            0 => String::new(),
+            took => format!(" [{took} ms]"),
         };
         let mark = self.marks.of(finding.mark);
         let width = Stage::Configuration.name().len();

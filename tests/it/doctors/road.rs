@@ -388,7 +388,7 @@ async fn answering(bytes: &'static [u8]) -> SocketAddr {
                 if stream.read(&mut hello).await.is_ok() {
                     stream.write_all(bytes).await.ok();
                     // Held open until the other end has read it.
-                    stream.read(&mut hello).await.ok();
+                    stream.read_u8().await.ok();
                 }
             });
         }
