@@ -333,6 +333,7 @@ fn handshakes_are_told_apart() {
             TlsFailure::Unusable("words".to_owned()),
             Code::CertificateUnusable,
         ),
+        (TlsFailure::UnknownName, Code::WrongSubdomain),
         (TlsFailure::TooOld, Code::TlsTooOld),
         (TlsFailure::NoTls, Code::NoTls),
         (TlsFailure::Silent(limit), Code::EgressBlocked),

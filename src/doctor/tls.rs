@@ -3,6 +3,7 @@
 use crate::upstream::TlsFailure;
 
 use super::certificate::Presented;
+use super::way::subdomain;
 use super::{Code, Finding};
 
 /// What came of a handshake with `host`.
@@ -20,6 +21,7 @@ pub(super) fn judge(
         ));
     };
     match failure {
+        TlsFailure::UnknownName => unknown_name(host),
         TlsFailure::TooOld => Finding::failed(
             Code::TlsTooOld,
             format!("{host} speaks nothing newer than TLS 1.1, and Salesforce does: something on the way is too old"),
@@ -43,6 +45,18 @@ pub(super) fn judge(
         .because(cause.as_str()),
         of_certificate => certificate(host, presented, of_certificate),
     }
+}
+
+fn unknown_name(host: &str) -> Finding {
+    let code = match subdomain(host) {
+        Some(_) => Code::WrongSubdomain,
+        None => Code::UnknownHost,
+    };
+    Finding::failed(
+        code,
+        format!("what answers has no host {host}"),
+        "compare the tenant's subdomain, or auth_url, with the base URIs of the installed package",
+    )
 }
 
 /// Who signed what was presented.

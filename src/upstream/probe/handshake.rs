@@ -46,6 +46,8 @@ pub enum TlsFailure {
     WrongName,
     /// The certificate cannot be used for another reason; in the library's words.
     Unusable(String),
+    /// The other end says that it has no such name.
+    UnknownName,
     /// The other end speaks nothing newer than TLS 1.1.
     TooOld,
     /// The other end speaks something else.
@@ -144,6 +146,7 @@ fn failure(error: &io::Error) -> TlsFailure {
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
             ),
         ) => TlsFailure::TooOld,
+        Some(Error::AlertReceived(AlertDescription::UnrecognisedName)) => TlsFailure::UnknownName,
         Some(Error::InvalidMessage(_)) => TlsFailure::NoTls,
         _ => TlsFailure::Other(causes(error)),
     }

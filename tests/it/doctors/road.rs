@@ -398,6 +398,8 @@ async fn answering(bytes: &'static [u8]) -> SocketAddr {
 
 /// RFC 5246: an alert that says `protocol_version`.
 const TOO_OLD_ALERT: &[u8] = &[21, 3, 2, 0, 2, 2, 70];
+/// RFC 6066: one that says `unrecognized_name`.
+const UNKNOWN_NAME_ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
 /// A ServerHello of TLS 1.1: version, 32 random bytes, no session, one suite, no compression.
 const TOO_OLD_HELLO: &[u8] = &[
     22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
@@ -409,6 +411,7 @@ async fn tls_that_is_too_old_and_what_is_no_tls_are_told_apart() {
     for (bytes, code) in [
         (TOO_OLD_ALERT, Code::TlsTooOld),
         (TOO_OLD_HELLO, Code::TlsTooOld),
+        (UNKNOWN_NAME_ALERT, Code::UnknownHost),
         (
             b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n",
             Code::NoTls,
