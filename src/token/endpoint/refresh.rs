@@ -75,7 +75,7 @@ impl Endpoint {
                 return Err(if is_transient(&description) {
                     unavailable(format!("{error}: {description}"))
                 } else {
-                    login.end(format!("{error} {description}").trim_end().to_owned())
+                    login.end(format!("{error}: {description}").trim_end_matches(": ").to_owned())
                 });
             }
             asked => asked?,
