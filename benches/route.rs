@@ -67,7 +67,7 @@ fn endpoint_settings(origin: SocketAddr) -> EndpointSettings {
         token_lifetime: Duration::from_secs(3600),
         auth_url: format!("http://{origin}/").parse().unwrap(),
         client_id: "bench".to_owned(),
-        client_secret: Some(Secret::new("bench")),
+        client_secrets: vec![Secret::new("bench")],
         scope: None,
         refresh_before: Duration::from_secs(120),
         lock: InstanceLock {

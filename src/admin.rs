@@ -15,10 +15,12 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::error::Unspecified;
 use http::header::{CONNECTION, SET_COOKIE};
 use http::request::Parts;
@@ -30,7 +32,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::login::Desk;
+use crate::login::{Desk, Tenant};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 
@@ -66,8 +68,9 @@ pub struct Admin {
     desk: Desk,
     tenants: Vec<String>,
     names: Names,
-    gate: Gate,
-    sessions: Sessions,
+    listen: SocketAddr,
+    gate: Arc<Gate>,
+    sessions: Arc<Sessions>,
 }
 
 impl Admin {
@@ -89,16 +92,49 @@ impl Admin {
             names: Names::new(desk.redirect_uris()),
             desk,
             tenants,
-            gate: Gate::new(settings.listen, settings.token.as_ref())?,
-            sessions: Sessions::new()?,
+            listen: settings.listen,
+            gate: Arc::new(Gate::new(settings.listen, settings.token.as_ref())?),
+            sessions: Arc::new(Sessions::new()?),
+        })
+    }
+
+    /// The same listener under another configuration. Sessions and logins that were begun go on, but not under another token.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no random numbers.
+    pub fn next(
+        &self,
+        token: Option<&Secret>,
+        logins: HashMap<String, Tenant>,
+        are_kept: bool,
+        tenants: Vec<String>,
+    ) -> Result<Self, Unspecified> {
+        let (gate, sessions) = if self.gate.is_for(token) {
+            (Arc::clone(&self.gate), Arc::clone(&self.sessions))
+        } else {
+            let gate = Gate::new(self.listen, token)?;
+            (Arc::new(gate), Arc::new(Sessions::new()?))
+        };
+        let desk = self.desk.next(logins, are_kept);
+        Ok(Self {
+            health: Arc::clone(&self.health),
+            metrics: Arc::clone(&self.metrics),
+            names: Names::new(desk.redirect_uris()),
+            desk,
+            tenants,
+            listen: self.listen,
+            gate,
+            sessions,
         })
     }
 }
 
 /// Serves until the future is dropped.
-pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
+pub async fn serve(listener: TcpListener, present: Arc<ArcSwap<Admin>>) {
     let answer = move |request, peer| {
-        let admin = Arc::clone(&admin);
+        // Each request is answered by what is configured when it comes.
+        let admin = present.load_full();
         async move { admin.answer(request, peer).await }
     };
     accept(listener, answer).await;

@@ -12,6 +12,7 @@ mod layers;
 mod machine;
 mod print;
 mod reference;
+mod reload;
 mod resolve;
 mod schema;
 mod scopes;
@@ -32,6 +33,7 @@ use crate::{admin, audit, proxy, server, state, telemetry, upstream};
 
 pub use fault::{Fault, Faults, Origin};
 pub use reference::reference;
+pub use reload::{Look, Read, Reloadable};
 pub use schema::schema;
 pub use select::select;
 pub use source::{Flag, Sources};
@@ -161,7 +163,7 @@ pub fn with_text(sources: &Sources, text: &str) -> Result<Resolved, Faults> {
 pub fn check(sources: &Sources, depth: Depth) -> Result<Summary, Faults> {
     let mut faults = Faults::default();
     let document = sources.document(&mut faults);
-    let (mut summary, _resolved) = review(sources, document.as_ref(), depth, &mut faults);
+    let (mut summary, _resolved) = review(sources, document.as_ref(), depth, &mut faults, None);
     if faults.faults.is_empty() {
         summary.warnings = faults.warnings;
         Ok(summary)
@@ -175,7 +177,7 @@ pub fn check(sources: &Sources, depth: Depth) -> Result<Summary, Faults> {
 pub fn effective(sources: &Sources) -> Effective {
     let mut faults = Faults::default();
     let document = sources.document(&mut faults);
-    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults, None);
     let file = match &document {
         Some(document) => format!("# file: {}\n", document.path.display()),
         None => "# no file\n".to_owned(),
@@ -199,7 +201,7 @@ pub fn expanded_variables(sources: &Sources) -> BTreeSet<String> {
 pub fn is_given(sources: &Sources, key: &str) -> bool {
     let mut faults = Faults::default();
     let document = sources.document(&mut faults);
-    let values = gather(sources, document.as_ref(), Depth::Syntax, &mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Syntax, &mut faults, None);
     let given = values.get(&KeyPath::of(key));
     given.is_some_and(|given| given.origin != Origin::Default)
 }
@@ -212,7 +214,7 @@ pub fn is_given(sources: &Sources, key: &str) -> bool {
 pub fn admin_address(sources: &Sources) -> Result<SocketAddr, Faults> {
     let mut faults = Faults::default();
     let document = sources.document(&mut faults);
-    let values = gather(sources, document.as_ref(), Depth::Syntax, &mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Syntax, &mut faults, None);
     let path = KeyPath::of("admin.listen");
     let concerned = [path.to_string(), String::new()];
     faults.faults.retain(|fault| concerned.contains(&fault.key));
@@ -245,7 +247,7 @@ pub fn admin_address(sources: &Sources) -> Result<SocketAddr, Faults> {
 pub fn authority_place(sources: &Sources) -> Result<AuthorityPlace, Faults> {
     let mut faults = Faults::default();
     let document = sources.document(&mut faults);
-    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults, None);
     let path = KeyPath::of("intercept.ca_dir");
     let concerned = [path.to_string(), String::new()];
     faults.faults.retain(|fault| concerned.contains(&fault.key));
@@ -263,9 +265,19 @@ pub fn authority_place(sources: &Sources) -> Result<AuthorityPlace, Faults> {
 fn resolved(
     sources: &Sources,
     document: Option<&Document>,
-    mut faults: Faults,
+    faults: Faults,
 ) -> Result<Resolved, Faults> {
-    let (_summary, resolved) = review(sources, document, Depth::Whole, &mut faults);
+    resolved_with(sources, document, faults, None)
+}
+
+/// `fixed` holds whatever the sources say.
+fn resolved_with(
+    sources: &Sources,
+    document: Option<&Document>,
+    mut faults: Faults,
+    fixed: Option<&Values>,
+) -> Result<Resolved, Faults> {
+    let (_summary, resolved) = review(sources, document, Depth::Whole, &mut faults, fixed);
     match resolved {
         Some(mut resolved) if faults.faults.is_empty() => {
             resolved.warnings = faults.warnings;
@@ -286,10 +298,11 @@ fn review(
     document: Option<&Document>,
     depth: Depth,
     faults: &mut Faults,
+    fixed: Option<&Values>,
 ) -> (Summary, Option<Resolved>) {
     // A file that cannot be read has been noted; what it would have said is not guessed at.
     let unreadable = !faults.faults.is_empty();
-    let mut values = gather(sources, document, depth, faults);
+    let mut values = gather(sources, document, depth, faults, fixed);
     values.is_partial |= unreadable;
     let file = document.map(|document| sources.working_directory.join(&document.path));
     let (summary, resolved) = resolve::resolve(
@@ -311,6 +324,7 @@ fn gather(
     document: Option<&Document>,
     depth: Depth,
     faults: &mut Faults,
+    fixed: Option<&Values>,
 ) -> Values {
     let mut values = Values::default();
     if let Some(document) = document {
@@ -321,5 +335,8 @@ fn gather(
     shorthand::add(sources, &mut values, faults);
     values.add_data_directory(sources, faults);
     values.add_defaults(faults);
+    if let Some(fixed) = fixed {
+        values.put_back(fixed);
+    }
     values
 }

@@ -110,6 +110,12 @@ impl Client {
         &self.name
     }
 
+    /// How many secrets are right.
+    #[must_use]
+    pub fn secrets_count(&self) -> usize {
+        self.keys.len()
+    }
+
     /// What it may do.
     #[must_use]
     pub fn grant(&self) -> &Grant {
@@ -140,6 +146,8 @@ pub struct Identity {
     pub selection: Option<Selection>,
     /// What its placeholder restricts it to.
     pub mode: Mode,
+    /// The place of the secret that it showed, from 1; `None` if it showed none.
+    pub secret: Option<usize>,
 }
 
 /// Why a caller is nobody. Which of several credentials was wrong is not told to it.
@@ -223,8 +231,11 @@ impl Clients {
         }
         for (name, password) in presented.passwords() {
             match self.named(name) {
-                Some(client) if self.is_right(client, password) => found.claim(client)?,
-                Some(_client) => return Err(Unknown::Wrong),
+                Some(client) => {
+                    let place = self.right(client, password).ok_or(Unknown::Wrong)?;
+                    found.claim(client)?;
+                    found.show(place);
+                }
                 // As much work as for a name that is known.
                 None => drop(self.matches(&self.nobodys_tag, password)),
             }
@@ -241,10 +252,10 @@ impl Clients {
             let client = client.ok_or(Unknown::Wrong)?;
             let is_signed =
                 |key: &Key| placeholder::is_signed(token, &signature, &key.placeholders);
-            if !client.keys.iter().any(is_signed) {
-                return Err(Unknown::Wrong);
-            }
+            let place = client.keys.iter().position(is_signed);
+            let place = place.ok_or(Unknown::Wrong)?;
             found.claim(client)?;
+            found.show(place);
             found.select(placeholder)?;
         }
         for placeholder in unsigned {
@@ -263,6 +274,7 @@ impl Clients {
                 client,
                 selection: found.selection,
                 mode: found.mode,
+                secret: found.secret,
             }),
         }
     }
@@ -278,6 +290,7 @@ impl Clients {
             client: None,
             selection: found.selection,
             mode: found.mode,
+            secret: None,
         })
     }
 
@@ -315,13 +328,12 @@ impl Clients {
             .or_else(|| self.by_username.get(&name))
     }
 
-    fn is_right(&self, client: &Client, password: &Secret) -> bool {
+    /// The place of the secret that this is.
+    fn right(&self, client: &Client, password: &Secret) -> Option<usize> {
         // Every secret is compared, whichever fits.
-        let right = client
-            .keys
-            .iter()
-            .filter(|key| self.matches(&key.tag, password));
-        right.count() > 0
+        let places = client.keys.iter().enumerate();
+        let right = places.filter(|(_place, key)| self.matches(&key.tag, password));
+        right.map(|(place, _key)| place).max()
     }
 
     fn matches(&self, tag: &hmac::Tag, password: &Secret) -> bool {
@@ -340,9 +352,15 @@ struct Found {
     client: Option<Arc<Client>>,
     selection: Option<Selection>,
     mode: Mode,
+    secret: Option<usize>,
 }
 
 impl Found {
+    /// Of several, the one that is to go is worth telling.
+    fn show(&mut self, place: usize) {
+        self.secret = self.secret.max(Some(place + 1));
+    }
+
     fn claim(&mut self, client: &Arc<Client>) -> Result<(), Unknown> {
         match &self.client {
             Some(other) if other.name != client.name => Err(Unknown::SeveralClients),

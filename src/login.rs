@@ -52,7 +52,7 @@ impl Tenant {
 pub struct Desk {
     tenants: HashMap<String, Tenant>,
     are_kept: bool,
-    attempts: Mutex<Attempts>,
+    attempts: Arc<Mutex<Attempts>>,
 }
 
 /// What a login is for.
@@ -86,7 +86,17 @@ impl Desk {
         Self {
             tenants,
             are_kept,
-            attempts: Mutex::default(),
+            attempts: Arc::default(),
+        }
+    }
+
+    /// A desk for other tenants, at which logins end that were begun at this one.
+    #[must_use]
+    pub fn next(&self, tenants: HashMap<String, Tenant>, are_kept: bool) -> Self {
+        Self {
+            tenants,
+            are_kept,
+            attempts: Arc::clone(&self.attempts),
         }
     }
 
@@ -282,7 +292,8 @@ async fn finish(attempt: Attempt, answer: Answer, session: Option<u64>) -> Resul
         Err(LoginError::OtherSession)
     };
     let tenant = place.tenant.as_str();
-    let account = attempt.account.labels().account.as_str();
+    let labels = attempt.account.labels();
+    let account = labels.account.as_str();
     match redeemed {
         Ok(()) => Ok(place),
         Err(error) => {

@@ -53,6 +53,10 @@ pub struct Metrics {
     pub config_last_reload_success_timestamp_seconds: Gauge,
     /// 1 if the tenant's default account has had a token.
     pub tenant_ready: IntGaugeVec,
+    /// 1 for the client secret that the token endpoint took last, by tenant and secret: `current` or `next`.
+    pub client_secret_in_use: IntGaugeVec,
+    /// Credentials that were right, by client and by the place of the secret in the client's list, from 1.
+    pub client_authentications_total: IntCounterVec,
     /// 1 while a user's login yields tokens, 0 when somebody has to log in. By tenant, and the account that has a login of its
     /// own; empty for the one that serves all others.
     pub login_valid: IntGaugeVec,
@@ -154,6 +158,16 @@ impl Metrics {
                 "Whether the tenant has had a token.",
                 &["tenant"],
             )?,
+            client_secret_in_use: families.gauges(
+                "client_secret_in_use",
+                "Which client secret the token endpoint took last.",
+                &["tenant", "secret"],
+            )?,
+            client_authentications_total: families.counters(
+                "client_authentications_total",
+                "Secrets of clients that were right, by their place in the client's list.",
+                &["client", "secret"],
+            )?,
             login_valid: families.gauges(
                 "login_valid",
                 "Whether a user's login yields tokens, or somebody has to log in.",
@@ -174,6 +188,11 @@ impl Metrics {
         self.config_last_reload_successful.set(1);
         self.config_last_reload_success_timestamp_seconds
             .set(epoch_seconds(at));
+    }
+
+    /// Notes that a configuration has been refused.
+    pub fn configuration_refused(&self) {
+        self.config_last_reload_successful.set(0);
     }
 
     /// Everything in Prometheus' text format.

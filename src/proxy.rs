@@ -10,6 +10,7 @@ mod caller;
 mod elsewhere;
 mod envelope;
 mod error;
+mod families;
 mod gate;
 mod handout;
 mod headers;
@@ -26,19 +27,21 @@ mod route;
 mod settings;
 mod setup;
 mod sniff;
+mod station;
 mod vendor;
 mod verdict;
 
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
-use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{Extensions, HeaderValue, Method, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 pub use answer::AnswerBody;
 pub use error::{Code, ProxyError};
 pub use settings::{AnswerUrls, ListenerSelection, OtherHosts, Settings, TenantSettings};
 pub use setup::{Proxy, SetupError};
+pub use station::Station;
 
 use answer::{Received, ReceivedBody};
 use arrived::Arrived;
@@ -48,49 +51,18 @@ use headers::Onward;
 use outbound::Outbound;
 use payload::Payload;
 use record::Record;
-use replay::{Meter, OutBody, Progress, RequestBody};
+use replay::{Meter, OutBody, RequestBody};
 use route::{Asker, Choice};
 use verdict::Verdict;
 
-use crate::server::{Connection, Handler};
+use crate::server::Connection;
 use crate::token::{AccessToken, AfterRefusal, Attempt, Because, Route};
 use crate::upstream::Pool;
 
-/// One worker's proxy: what all share, and a pool of its own.
-pub struct Worker {
+/// What one request works with from its beginning to its end, though the configuration may change meanwhile.
+struct Worker {
     proxy: Arc<Proxy>,
     pool: Arc<Pool<OutBody>>,
-}
-
-impl Handler for Worker {
-    type Body = AnswerBody;
-
-    async fn handle(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        connection: Arc<Connection>,
-    ) -> Response<AnswerBody> {
-        let _busy = connection.busy();
-        let (mut head, body) = request.into_parts();
-        let extensions = std::mem::take(&mut head.extensions);
-        let progress = Progress::new(!http_body::Body::is_end_stream(&body));
-        let record = Record::open(
-            &self.proxy.metrics,
-            &head,
-            progress,
-            self.proxy.audit.clone(),
-        );
-        match self
-            .forward(&head, extensions, body, &connection, &record)
-            .await
-        {
-            Ok(answer) => answer,
-            Err(error) => {
-                let browser = head.headers.contains_key("sec-fetch-site");
-                rescue::answer(&error, &record, browser, &head)
-            }
-        }
-    }
 }
 
 /// A request that was let in.

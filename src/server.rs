@@ -5,6 +5,8 @@
 
 mod bind;
 mod connection;
+mod listener;
+mod serving;
 mod socket;
 mod tls;
 mod tunnel;
@@ -23,8 +25,9 @@ use hyper::body::Incoming;
 
 pub use bind::{BindError, Bound, bind};
 pub use connection::{Connection, Intercepted, Upgrade};
+pub use listener::Opening;
+pub use serving::{Change, ServeError, Served, Serving, serve};
 pub use tls::{Certificate, TlsError, TlsFacts, TlsSettings};
-pub use worker::{ServeError, Serving, serve};
 
 use crate::watch::Patience;
 
@@ -49,7 +52,7 @@ impl fmt::Display for Address {
 /// How the proxy listens and how long it waits for its callers.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Every address to listen on; a connection carries the index of its own.
+    /// Every address to listen on.
     pub listeners: Vec<Address>,
     /// Indexes of those that speak TLS.
     pub tls_listeners: Vec<usize>,

@@ -5,14 +5,19 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 /// Lines that wait for the writing thread.
 const LINES_MAX: usize = 8192;
@@ -48,12 +53,32 @@ pub fn start(settings: &Settings) -> Option<WorkerGuard> {
         .lossy(true)
         .thread_name("log")
         .finish(io::stderr());
-    let started = tracing_subscriber::fmt()
-        .with_max_level(settings.level)
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(settings.level));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .event_format(Lines { format })
-        .try_init();
-    started.is_ok().then_some(guard)
+        .event_format(Lines { format });
+    let subscriber = Registry::default().with(filter).with(lines);
+    if subscriber.try_init().is_err() {
+        return None;
+    }
+    let change = move |level| {
+        // Fails only where nothing is logged any more.
+        let _gone = handle.reload(LevelFilter::from_level(level));
+    };
+    // Whoever started logging comes first.
+    let _set = CHANGE_LEVEL.set(Box::new(change));
+    Some(guard)
+}
+
+type ChangeLevel = Box<dyn Fn(tracing::Level) + Send + Sync>;
+
+static CHANGE_LEVEL: OnceLock<ChangeLevel> = OnceLock::new();
+
+/// Another level holds from now on, if logging was started here.
+pub fn change_level(level: tracing::Level) {
+    if let Some(change) = CHANGE_LEVEL.get() {
+        change(level);
+    }
 }
 
 struct Lines {

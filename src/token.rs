@@ -4,12 +4,14 @@
 
 mod assertion;
 mod endpoint;
+mod flight;
 mod instance;
 mod kind;
 mod life;
 mod login;
 mod rest;
 mod store;
+mod succession;
 mod tally;
 mod wire;
 
@@ -31,7 +33,8 @@ pub use instance::{Domain, InstanceLock, InstanceUrl, TrustedHost, is_loopback};
 pub use kind::{AuthorizationCode, GrantType, Kind, SigningKey};
 pub use life::{Attempt, Because};
 pub use rest::Route;
-pub use store::{Account, AfterRefusal, Labels, TokenStore, Unavailable};
+pub use store::{Account, AfterRefusal, TokenStore, Unavailable};
+pub use succession::Labels;
 
 /// A business unit's member id.
 pub type Mid = u64;
@@ -47,8 +50,9 @@ pub struct EndpointSettings {
     pub auth_url: Uri,
     /// The client id of the installed package, or of the connected app.
     pub client_id: String,
-    /// Its secret; `None` for a public package, and where a key signs instead.
-    pub client_secret: Option<Secret>,
+    /// Its secret, and behind it the next one if there is one already; empty for a public package, and where a key signs
+    /// instead.
+    pub client_secrets: Vec<Secret>,
     /// Scopes to ask for, space separated; `None` asks for all that the package grants.
     pub scope: Option<String>,
     /// Renew this long before expiry.

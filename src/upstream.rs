@@ -19,9 +19,11 @@ mod tunnel;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
@@ -131,12 +133,14 @@ pub enum SendError {
 
 /// Connector, trust and destinations; shared by all workers. Each worker has a [`Pool`] of its own.
 pub struct Upstream {
-    settings: Settings,
+    settings: ArcSwap<Settings>,
     resolver: Resolver,
     connector: HttpConnector<Resolver>,
     egress: Egress,
     own: OwnListeners,
     destinations: Mutex<HashMap<destination::Key, Arc<Destination>>>,
+    /// Never used for a second destination: pools would take one for the other.
+    next_index: AtomicUsize,
 }
 
 impl Upstream {
@@ -152,10 +156,11 @@ impl Upstream {
         Arc::new(Self {
             egress: Egress::new(&settings.proxy),
             own: OwnListeners::default(),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             resolver,
             connector,
             destinations: Mutex::new(HashMap::new()),
+            next_index: AtomicUsize::new(0),
         })
     }
 
@@ -180,9 +185,25 @@ impl Upstream {
         if let Some(destination) = known.get(&key) {
             return Ok(Arc::clone(destination));
         }
-        let destination = Arc::new(Destination::new(&key, trust, known.len())?);
+        let index = self.next_index.fetch_add(1, Ordering::Relaxed);
+        let destination = Arc::new(Destination::new(&key, trust, index)?);
         known.insert(key, Arc::clone(&destination));
         Ok(destination)
+    }
+
+    /// Other settings hold from now on. The way out as such stays: who resolves, what proxy there is, and how long opening a
+    /// connection may take. Destinations that nobody has any more are forgotten.
+    pub fn adjust(&self, settings: &Settings) {
+        let before = self.settings.load_full();
+        self.settings.store(Arc::new(Settings {
+            resolve_with: before.resolve_with.clone(),
+            proxy: before.proxy.clone(),
+            connect_timeout: before.connect_timeout,
+            ..settings.clone()
+        }));
+        let destinations = self.destinations.lock();
+        let mut destinations = destinations.unwrap_or_else(PoisonError::into_inner);
+        destinations.retain(|_key, destination| Arc::strong_count(destination) > 1);
     }
 
     /// Sends one request over a connection of its own and reads the answer whole, up to `answer_size_max` bytes. For the

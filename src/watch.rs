@@ -274,6 +274,17 @@ impl<T> Watchlist<T> {
         self.entries().iter().map(|entry| look(&entry.of)).collect()
     }
 
+    /// Ends those connections whose owner's memory of them says so.
+    pub fn end(&self, mut holds: impl FnMut(&T) -> bool) {
+        self.entries().retain(|entry| {
+            let ends = holds(&entry.of);
+            if ends {
+                entry.task.abort();
+            }
+            !ends
+        });
+    }
+
     /// Ends every connection on the list.
     pub fn end_all(&self) {
         for entry in self.entries().drain(..) {

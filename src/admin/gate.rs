@@ -88,6 +88,18 @@ impl Gate {
         }
     }
 
+    /// Whether this token, or none, is what the rule was made with.
+    pub(super) fn is_for(&self, token: Option<&Secret>) -> bool {
+        match (&self.rule, token) {
+            (Rule::Token(known), Some(token)) => {
+                let token = token.expose().as_bytes();
+                hmac::verify(&known.key, token, known.tag.as_ref()).is_ok()
+            }
+            (Rule::Token(_), None) | (_, Some(_)) => false,
+            (Rule::Open | Rule::Shut, None) => true,
+        }
+    }
+
     /// Judges a token that this address presents.
     pub(super) fn judge(&self, presented: &str, peer: IpAddr, now: Instant) -> Verdict {
         let Rule::Token(known) = &self.rule else {

@@ -1,6 +1,8 @@
 //! Health and metrics: what orchestrators and scrapers ask for, without any credential.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -17,6 +19,7 @@ pub struct Health {
     tried: AtomicBool,
     had_token: AtomicBool,
     draining: AtomicBool,
+    refused: Mutex<Option<(SystemTime, usize)>>,
 }
 
 impl Health {
@@ -33,6 +36,31 @@ impl Health {
     /// The proxy is going to stop.
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// A new configuration was refused at this time, for so many faults; the one before stays in force.
+    pub fn set_refused(&self, at: SystemTime, faults: usize) {
+        *self.refused() = Some((at, faults));
+    }
+
+    /// A new configuration is in force.
+    pub fn set_accepted(&self) {
+        *self.refused() = None;
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<(SystemTime, usize)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn configuration(&self) -> String {
+        match *self.refused() {
+            None => "configuration: in force as it was read last\n".to_owned(),
+            Some((at, faults)) => format!(
+                "configuration: refused at {}: {faults} fault{}, see the log; the one before stays in force\n",
+                humantime::format_rfc3339_seconds(at),
+                if faults == 1 { "" } else { "s" },
+            ),
+        }
     }
 
     fn not_ready_because(&self) -> Option<&'static str> {
@@ -96,6 +124,7 @@ impl Told<'_> {
                 .split('&')
                 .any(|pair| pair == "verbose" || pair.starts_with("verbose="))
         }) {
+            words.push_str(&self.health.configuration());
             for tenant in self.tenants {
                 let told = self.tenant(tenant);
                 words.push_str(&format!("tenant {tenant}: {told}\n"));

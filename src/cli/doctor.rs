@@ -218,7 +218,7 @@ fn subjects(
             ));
         }
         let path = sources.working_directory.join(file);
-        endpoint.client_secret = Some(secret(&path)?);
+        endpoint.client_secrets = vec![secret(&path)?];
         only.secret_of = Some(format!("the secret in {}", file.display()));
     }
     Ok(subjects)

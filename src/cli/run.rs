@@ -4,14 +4,16 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::{Status, say_faults};
-use crate::config::{self, Resolved, Sources};
+use crate::config::{self, Reloadable, Resolved, Sources};
 use crate::{app, telemetry};
 
 pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> ExitCode {
     // Seeding takes some 20 ms once, which the first handshake would wait for otherwise.
     std::thread::spawn(|| aws_lc_rs::rand::fill(&mut [0]));
+    // Before it is read, so that no change is missed.
+    let reloadable = Reloadable::new(sources.clone());
     match config::load(sources) {
-        Ok(resolved) => serve(resolved),
+        Ok(resolved) => serve(resolved, reloadable),
         Err(faults) => {
             say_faults(err, &faults);
             Status::Usage.into()
@@ -20,7 +22,7 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> ExitCode {
 }
 
 /// Starts the log, says what was loaded, and serves until a signal.
-pub(super) fn serve(resolved: Resolved) -> ExitCode {
+fn serve(resolved: Resolved, reloadable: Reloadable) -> ExitCode {
     let _log = telemetry::start(&resolved.telemetry);
     let version = env!("CARGO_PKG_VERSION");
     match &resolved.file {
@@ -33,5 +35,5 @@ pub(super) fn serve(resolved: Resolved) -> ExitCode {
     for warning in &resolved.warnings {
         tracing::warn!("{warning}");
     }
-    app::run(resolved)
+    app::run(resolved, reloadable)
 }

@@ -7,6 +7,7 @@ use super::fault::{Faults, Origin};
 use super::key_path::{KeyPath, Step};
 use super::keys::{self, ENVIRONMENT_PREFIX, KEYS, Key, Kind, SWITCHES, Served};
 use super::print;
+use super::reload::is_fixed;
 use super::source::{DATA_HOME_VARIABLE, Flag, Sources};
 use super::suggest;
 use super::value::{Raw, Value};
@@ -19,6 +20,7 @@ const OTHER_NAMES: [&str; 3] = [
 ];
 
 /// A value and where it came from.
+#[derive(Clone)]
 pub(super) struct Given {
     pub(super) value: Value,
     pub(super) origin: Origin,
@@ -43,6 +45,29 @@ impl Values {
     /// Everything that was given or has a default.
     pub(super) fn all(&self) -> impl Iterator<Item = (&KeyPath, &Given)> {
         self.given.iter()
+    }
+
+    /// Leaves those keys alone that hold until the process ends.
+    pub(super) fn retain_fixed(&mut self) {
+        self.given
+            .retain(|path, _given| is_fixed(&path.to_string()));
+        self.tables
+            .retain(|path, _origin| is_fixed(&format!("{path}.")));
+        self.spoiled.clear();
+    }
+
+    /// Puts those keys back to what they were, whatever is written for them now.
+    pub(super) fn put_back(&mut self, fixed: &Self) {
+        self.given
+            .retain(|path, _given| !is_fixed(&path.to_string()));
+        self.tables
+            .retain(|path, _origin| !is_fixed(&format!("{path}.")));
+        let given = fixed.given.iter();
+        self.given
+            .extend(given.map(|(path, given)| (path.clone(), given.clone())));
+        let tables = fixed.tables.iter();
+        self.tables
+            .extend(tables.map(|(path, origin)| (path.clone(), origin.clone())));
     }
 
     /// Whether a key was given, though it may be of no use.

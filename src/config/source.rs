@@ -83,6 +83,17 @@ impl Sources {
         self.read(found, None, faults)
     }
 
+    /// Where the file is, or where one could appear that would be used instead.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        let named = self.file.clone();
+        let named = named.or_else(|| self.variable(CONFIG_VARIABLE).map(PathBuf::from));
+        let places = named.map_or_else(|| self.candidates(), |named| vec![named]);
+        let places = places.into_iter();
+        places
+            .map(|place| self.working_directory.join(place))
+            .collect()
+    }
+
     /// Where a file is looked for, first one first.
     pub(super) fn candidates(&self) -> Vec<PathBuf> {
         let home = self.variable("HOME").map(PathBuf::from);

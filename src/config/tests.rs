@@ -13,6 +13,7 @@ mod logins;
 mod machine;
 mod meaning;
 mod places;
+mod reload;
 mod scopes;
 
 use std::collections::BTreeMap;
@@ -45,7 +46,13 @@ fn found(text: &str, environment: &[(&str, &str)], depth: Depth) -> Faults {
         text: text.to_owned(),
     };
     let mut faults = Faults::default();
-    review(&sources(environment), Some(&document), depth, &mut faults);
+    review(
+        &sources(environment),
+        Some(&document),
+        depth,
+        &mut faults,
+        None,
+    );
     faults
 }
 

@@ -65,7 +65,7 @@ pub(super) struct Hidden {
 
 /// A secret with fewer letters can be guessed.
 const SECRET_LETTERS_MIN: usize = 16;
-static LIKENESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+pub(super) static LIKENESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Hidden {
     pub(super) fn new(text: String) -> Self {
@@ -105,6 +105,21 @@ fn complain<T>(what: impl Into<String>, instead: impl Into<String>) -> Result<T,
 }
 
 impl Value {
+    /// Equal for equal values, and says nothing else.
+    pub(super) fn likeness(&self) -> u64 {
+        match self {
+            Self::Text(text) => LIKENESS.hash_one(text),
+            Self::Secret(hidden) => hidden.likeness,
+            Self::List(items) => {
+                let texts: Vec<_> = items.iter().map(|item| &item.text).collect();
+                LIKENESS.hash_one(texts)
+            }
+            Self::Flag(flag) => LIKENESS.hash_one(flag),
+            Self::Number(number) => LIKENESS.hash_one(number),
+            Self::Duration(duration) => LIKENESS.hash_one(duration),
+        }
+    }
+
     /// Reads a value of this kind.
     pub(super) fn read(kind: Kind, raw: Raw, origin: &Origin) -> Result<Self, Complaint> {
         match (kind, raw) {

@@ -37,7 +37,7 @@ fn desk(pkce: bool) -> Desk {
         },
         auth_url: "http://127.0.0.1:1/".parse().unwrap(),
         client_id: "id".to_owned(),
-        client_secret: None,
+        client_secrets: Vec::new(),
         scope: None,
         refresh_before: SECOND,
         token_lifetime: SECOND,

@@ -59,7 +59,10 @@ impl Worker {
         caller: &Caller,
     ) -> Result<Identity, ProxyError> {
         match self.proxy.clients.identify(presented) {
-            Ok(identity) => Ok(identity),
+            Ok(identity) => {
+                self.count_secret(&identity);
+                Ok(identity)
+            }
             Err(unknown) => {
                 if !presented.is_empty() {
                     let delay = self.proxy.throttle.failed(Instant::now());
@@ -69,6 +72,18 @@ impl Worker {
                 error.for_proxy = caller.forward;
                 Err(error)
             }
+        }
+    }
+
+    /// A rotation is over when nobody shows the old secret any more.
+    fn count_secret(&self, identity: &Identity) {
+        if let (Some(client), Some(place)) = (&identity.client, identity.secret) {
+            let place = place.to_string();
+            self.proxy
+                .metrics
+                .client_authentications_total
+                .with_label_values(&[client.name(), place.as_str()])
+                .inc();
         }
     }
 

@@ -143,7 +143,7 @@ fn problem(error: &ProxyError, record: &Record) -> Vec<u8> {
         detail: &error.detail,
         code: error.code.name(),
         request_id: record.request_id().to_str().unwrap_or_default(),
-        tenant: labels.map(|labels| labels.tenant.as_str()),
+        tenant: labels.as_ref().map(|labels| labels.tenant.as_str()),
         account: account
             .as_ref()
             .and_then(|account| account.mid())

@@ -66,7 +66,7 @@ impl Choice {
 pub(super) struct Router {
     tenants: HashMap<String, Arc<Tenant>>,
     default_tenant: Option<Arc<Tenant>>,
-    listeners: Vec<ListenerSelection>,
+    listeners: HashMap<usize, ListenerSelection>,
 }
 
 /// Who asks, and where.
@@ -81,7 +81,7 @@ impl Router {
     pub(super) fn new(
         tenants: Vec<Arc<Tenant>>,
         default_tenant: Option<&str>,
-        listeners: Vec<ListenerSelection>,
+        listeners: HashMap<usize, ListenerSelection>,
     ) -> Self {
         let only = match tenants.as_slice() {
             [only] => Some(Arc::clone(only)),
@@ -107,8 +107,13 @@ impl Router {
     }
 
     /// What a listener selects.
-    pub(super) fn listener(&self, index: usize) -> Option<&ListenerSelection> {
-        self.listeners.get(index)
+    pub(super) fn listener(&self, number: usize) -> Option<&ListenerSelection> {
+        self.listeners.get(&number)
+    }
+
+    /// The tenant of this name.
+    pub(super) fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.get(name)
     }
 
     /// Whether a host belongs to one of the tenants, or to all.
@@ -119,7 +124,7 @@ impl Router {
     /// Chooses, or says what is missing, contradictory or not this caller's.
     pub(super) fn choose(&self, asked: &Asked, asker: &Asker<'_>) -> Result<Choice, ProxyError> {
         let client = asker.identity.client.as_ref();
-        let tenant = self.tenant(asked, asker)?;
+        let tenant = self.chosen_tenant(asked, asker)?;
         let (account, named) = self.account(asked, asker, &tenant)?;
         if let Some(client) = client {
             let default = tenant.default_mid();
@@ -164,7 +169,7 @@ impl Router {
             || by_host.is_some_and(|host| host.subdomain.is_some())
     }
 
-    fn tenant(&self, asked: &Asked, asker: &Asker<'_>) -> Result<Arc<Tenant>, ProxyError> {
+    fn chosen_tenant(&self, asked: &Asked, asker: &Asker<'_>) -> Result<Arc<Tenant>, ProxyError> {
         let placeholder = asker.identity.selection.as_ref();
         let explicit = agreed(
             "tenants",

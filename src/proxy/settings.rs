@@ -73,7 +73,7 @@ pub struct Settings {
     pub tenants: Vec<TenantSettings>,
     /// The tenant used where nothing selects one; `None` if there are several and none was named.
     pub default_tenant: Option<String>,
-    /// One for each of `server::Settings::listeners`, by index.
+    /// One for each of `server::Settings::listeners`, in their order.
     pub listeners: Vec<ListenerSelection>,
     /// Scheme and authority under which callers know the proxy, without a trailing slash; `None`: taken from each call's Host.
     pub public_url: Option<String>,

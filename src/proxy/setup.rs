@@ -1,26 +1,26 @@
 //! From settings to a proxy that can take requests: trust, endpoints, tenants, token cells. Calls nobody.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use rustls_pki_types::CertificateDer;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use super::caller::Door;
 use super::envelope::Desk;
-use super::error::Code;
 use super::outbound::Patience;
 use super::replay::Budget;
 use super::route::{Router, Tenant, UNNAMED_MAX};
-use super::{OtherHosts, Settings, TenantSettings, Worker};
+use super::{ListenerSelection, OtherHosts, Settings, TenantSettings};
 use crate::audit::Audit;
 use crate::identity::{Clients, Throttle};
 use crate::login;
 use crate::metrics::Metrics;
 use crate::state::Directory;
 use crate::token::{Endpoint, TokenStore, Unavailable};
-use crate::upstream::{DestinationError, Pool, Trust, TrustError, Upstream};
+use crate::upstream::{DestinationError, Trust, TrustError, Upstream};
 
 /// Why a tenant could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub struct Proxy {
     pub(super) router: Router,
     pub(super) door: Door,
     pub(super) clients: Clients,
-    pub(super) throttle: Throttle,
+    pub(super) throttle: Arc<Throttle>,
     /// For each client, how many requests it may still begin; empty without a limit.
     pub(super) turns: HashMap<String, Arc<Semaphore>>,
     pub(super) intercept: bool,
@@ -63,8 +63,23 @@ pub struct Proxy {
     pub(super) patience: Patience,
     pub(super) replay_size_max: usize,
     pub(super) via: bool,
-    pub(super) closing: watch::Sender<bool>,
+    pub(super) closing: Arc<watch::Sender<bool>>,
     pub(super) upstream: Arc<Upstream>,
+    client_requests_max: usize,
+    further_roots: Vec<Arc<Roots>>,
+    store: Arc<TokenStore>,
+    trusts: Arc<Trusts>,
+    endpoints: Arc<Endpoints>,
+}
+
+/// What is the same whatever the configuration says.
+struct Ground {
+    upstream: Arc<Upstream>,
+    metrics: Arc<Metrics>,
+    audit: Option<Arc<Audit>>,
+    budget: Arc<Budget>,
+    throttle: Arc<Throttle>,
+    closing: Arc<watch::Sender<bool>>,
 }
 
 impl Proxy {
@@ -77,55 +92,141 @@ impl Proxy {
         state: Option<&Arc<Directory>>,
         mints: Handle,
     ) -> Result<Arc<Self>, SetupError> {
-        let router = router(&settings, &upstream, &metrics, state, mints)?;
+        let (accounts_max, mints_max) = (accounts_max(&settings), settings.forced_mints_max);
+        let store = TokenStore::new(mints, Arc::clone(&metrics), accounts_max, mints_max);
+        let buffered_bytes = metrics.buffered_bytes.clone();
+        let ground = Ground {
+            budget: Budget::new(settings.buffered_size_max, buffered_bytes),
+            throttle: Arc::default(),
+            closing: Arc::new(watch::Sender::new(false)),
+            upstream,
+            metrics,
+            audit,
+        };
+        let legacy = Legacy {
+            store: Arc::new(store),
+            trusts: Arc::default(),
+            endpoints: Arc::default(),
+            before: None,
+        };
+        let numbers: Vec<_> = (0..settings.listeners.len()).collect();
+        let proxy = Self::put_together(settings, (&numbers, &[]), ground, legacy, state)?;
+        proxy.show_families();
+        Ok(Arc::new(proxy))
+    }
+
+    /// The proxy for another configuration: what both have keeps its tokens, its connections and its turns. `numbers` are those
+    /// of the settings' listeners, `left` those of listeners that are being left. Nothing changes for this one, whose requests
+    /// go on, until [`take_over`](Self::take_over).
+    pub fn next(
+        &self,
+        settings: Settings,
+        numbers: &[usize],
+        left: &[usize],
+        state: Option<&Arc<Directory>>,
+    ) -> Result<Arc<Self>, SetupError> {
+        let (accounts_max, mints_max) = (accounts_max(&settings), settings.forced_mints_max);
+        let ground = Ground {
+            upstream: Arc::clone(&self.upstream),
+            metrics: Arc::clone(&self.metrics),
+            audit: self.audit.clone(),
+            budget: Arc::clone(&self.budget),
+            throttle: Arc::clone(&self.throttle),
+            closing: Arc::clone(&self.closing),
+        };
+        let legacy = Legacy {
+            store: Arc::new(self.store.next(accounts_max, mints_max)),
+            trusts: Arc::clone(&self.trusts),
+            endpoints: Arc::clone(&self.endpoints),
+            before: Some(self),
+        };
+        Self::put_together(settings, (numbers, left), ground, legacy, state).map(Arc::new)
+    }
+
+    /// This proxy serves from now on, in the place of the one that it was made from.
+    pub fn take_over(&self, before: &Self) {
+        self.store.take_over();
+        self.trusts.keep(&self.further_roots);
+        self.show_families();
+        self.hide_what_is_gone(before);
+    }
+
+    fn put_together(
+        settings: Settings,
+        (numbers, left): (&[usize], &[usize]),
+        ground: Ground,
+        legacy: Legacy<'_>,
+        state: Option<&Arc<Directory>>,
+    ) -> Result<Self, SetupError> {
+        let router = Router::new(
+            tenants(&settings, &ground.upstream, state, &legacy)?,
+            settings.default_tenant.as_deref(),
+            selections(&settings, numbers, left, legacy.before),
+        );
         let clients = Clients::new(settings.clients).map_err(|_unspecified| SetupError::Random)?;
-        let turns = turns(&clients, settings.client_requests_max);
-        let budget = Budget::new(settings.buffered_size_max, metrics.buffered_bytes.clone());
-        let proxy = Self {
+        let turns = turns(&clients, settings.client_requests_max, legacy.before);
+        Ok(Self {
             router,
             door: Door {
                 public_url: settings.public_url,
                 allowed_hosts: settings.allowed_hosts,
             },
             clients,
-            throttle: Throttle::default(),
             turns,
+            client_requests_max: settings.client_requests_max,
             intercept: settings.intercept,
             other_hosts: settings.other_hosts,
             desk: Desk {
-                budget: Arc::clone(&budget),
+                budget: Arc::clone(&ground.budget),
                 size_max: settings.envelope_size_max,
             },
-            budget,
-            metrics,
-            audit,
             patience: Patience {
                 response_head: settings.response_head_timeout,
                 body_stall: settings.body_stall_timeout,
             },
             replay_size_max: settings.replay_size_max,
             via: settings.via,
-            closing: watch::Sender::new(false),
-            upstream,
-        };
-        proxy.show_families();
-        Ok(Arc::new(proxy))
-    }
-
-    /// One worker's part; call it on that worker's runtime.
-    #[must_use]
-    pub fn worker(self: &Arc<Self>) -> Arc<Worker> {
-        Arc::new(Worker {
-            proxy: Arc::clone(self),
-            pool: Pool::new(Arc::clone(&self.upstream)),
+            throttle: ground.throttle,
+            budget: ground.budget,
+            metrics: ground.metrics,
+            audit: ground.audit,
+            closing: ground.closing,
+            upstream: ground.upstream,
+            further_roots: settings
+                .tenants
+                .into_iter()
+                .map(|tenant| tenant.extra_roots)
+                .collect(),
+            store: legacy.store,
+            trusts: legacy.trusts,
+            endpoints: legacy.endpoints,
         })
     }
 
     /// Asks once for a token of every tenant's default account, in turn for each and side by side for all; tells how each
     /// fared as it ends.
-    pub async fn warm_up(&self, mut told: impl FnMut(&str, Result<(), Unavailable>)) {
+    pub async fn warm_up(&self, told: impl FnMut(&str, Result<(), Unavailable>)) {
+        self.warm_up_all(|_tenant| true, told).await;
+    }
+
+    /// The same for tenants that another configuration did not have.
+    pub async fn warm_up_beyond(
+        &self,
+        before: &Self,
+        told: impl FnMut(&str, Result<(), Unavailable>),
+    ) {
+        let is_new = |tenant: &str| before.router.tenant(tenant).is_none();
+        self.warm_up_all(is_new, told).await;
+    }
+
+    async fn warm_up_all(
+        &self,
+        holds: impl Fn(&str) -> bool,
+        mut told: impl FnMut(&str, Result<(), Unavailable>),
+    ) {
         let mut asking = tokio::task::JoinSet::new();
-        for tenant in self.router.tenants() {
+        let tenants = self.router.tenants();
+        for tenant in tenants.filter(|tenant| holds(tenant.name())) {
             let Some(account) = tenant.default_known().cloned() else {
                 continue;
             };
@@ -162,10 +263,8 @@ impl Proxy {
 
     /// Waits until no refresh token is under way: one whose answer is lost may be spent.
     pub async fn settle(&self) {
-        for tenant in self.router.tenants() {
-            if let Some(account) = tenant.known().next() {
-                account.token.settle().await;
-            }
+        for endpoint in self.endpoints.all() {
+            endpoint.settle().await;
         }
     }
 
@@ -173,128 +272,164 @@ impl Proxy {
     pub fn close(&self) {
         self.closing.send_replace(true);
     }
+}
 
-    /// Every family shows from the first scrape, at zero.
-    fn show_families(&self) {
-        let metrics = &self.metrics;
-        for code in Code::ALL {
-            metrics.errors_total.with_label_values(&[code.name()]);
-        }
-        for tenant in self.router.tenants() {
-            let name = tenant.name();
-            metrics.tenant_ready.with_label_values(&[name]);
-            if tenant.takes_login() {
-                metrics.login_valid.with_label_values(&[name, ""]);
-            }
-            metrics
-                .token_request_duration_seconds
-                .with_label_values(&[name]);
-            for api in ["rest", "soap", "auth"] {
-                metrics
-                    .request_duration_seconds
-                    .with_label_values(&[name, api]);
-                metrics
-                    .upstream_duration_seconds
-                    .with_label_values(&[name, api]);
-                metrics.throttled_total.with_label_values(&[name, api]);
-                for outcome in ["accepted", "refused", "failed"] {
-                    metrics
-                        .replays_total
-                        .with_label_values(&[name, api, outcome]);
-                }
-                metrics
-                    .refusals_total
-                    .with_label_values(&[name, api, "replayed"]);
-            }
-            for account in tenant.known() {
-                let label = account.token.labels().account.as_str();
-                metrics.token_requests_total.with_label_values(&[
-                    name,
-                    label,
-                    account.token.endpoint().grant(),
-                    "ok",
-                ]);
+/// What a proxy takes over from the one before it, and leaves to the next.
+struct Legacy<'a> {
+    store: Arc<TokenStore>,
+    trusts: Arc<Trusts>,
+    endpoints: Arc<Endpoints>,
+    before: Option<&'a Proxy>,
+}
 
-                metrics
-                    .token_expiry_timestamp_seconds
-                    .with_label_values(&[name, label]);
-                metrics.requests_total.with_label_values(&[
-                    name,
-                    label,
-                    "rest",
-                    "other",
-                    "anonymous",
-                    "GET",
-                    "200",
-                ]);
-            }
-        }
+/// Endpoints of every configuration whose requests have not all ended, by tenant.
+#[derive(Default)]
+struct Endpoints(Mutex<Vec<(String, Weak<Endpoint>)>>);
+
+impl Endpoints {
+    /// One of this tenant that may be in use still.
+    fn of(&self, tenant: &str) -> Option<Arc<Endpoint>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = known
+            .iter()
+            .rev()
+            .filter(|(name, _endpoint)| name == tenant);
+        latest.find_map(|(_name, endpoint)| endpoint.upgrade())
+    }
+
+    fn all(&self) -> Vec<Arc<Endpoint>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = known
+            .iter()
+            .filter_map(|(_name, endpoint)| endpoint.upgrade());
+        alive.collect()
+    }
+
+    fn add(&self, tenant: &str, endpoint: &Arc<Endpoint>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(_name, endpoint)| endpoint.strong_count() > 0);
+        known.push((tenant.to_owned(), Arc::downgrade(endpoint)));
     }
 }
 
-fn router(
+fn accounts_max(settings: &Settings) -> u64 {
+    let tenants = settings.tenants.iter();
+    let named = tenants.map(|tenant| tenant.accounts.len() + 1);
+    let accounts_max = named.sum::<usize>() + UNNAMED_MAX;
+    u64::try_from(accounts_max).unwrap_or(u64::MAX)
+}
+
+fn tenants(
     settings: &Settings,
     upstream: &Arc<Upstream>,
-    metrics: &Arc<Metrics>,
     state: Option<&Arc<Directory>>,
-    mints: Handle,
-) -> Result<Router, SetupError> {
-    let named = settings
-        .tenants
-        .iter()
-        .map(|tenant| tenant.accounts.len() + 1);
-    let accounts_max = named.sum::<usize>() + UNNAMED_MAX;
-    let store = Arc::new(TokenStore::new(
-        mints,
-        Arc::clone(metrics),
-        u64::try_from(accounts_max).unwrap_or(u64::MAX),
-        settings.forced_mints_max,
-    ));
-    let mut system = None;
+    legacy: &Legacy<'_>,
+) -> Result<Vec<Arc<Tenant>>, SetupError> {
     let unnamed = Arc::new(AtomicUsize::new(0));
     let mut tenants = Vec::new();
     for tenant in &settings.tenants {
-        let trust = trust(tenant, &mut system)?;
         let name = tenant.name.as_str();
+        let trust = legacy.trusts.of(tenant)?;
         let (settings, upstream) = (tenant.endpoint.clone(), Arc::clone(upstream));
         let endpoint = Endpoint::new(name, settings, upstream, trust, state.cloned());
         let endpoint = endpoint.map_err(|source| SetupError::AuthUrl {
             tenant: name.to_owned(),
             source,
         })?;
-        tenants.push(Arc::new(Tenant::new(
-            tenant,
-            Arc::new(endpoint),
-            Arc::clone(&store),
-            Arc::clone(&unnamed),
-        )));
+        let endpoint = Arc::new(match legacy.endpoints.of(name) {
+            Some(before) => endpoint.after(&before),
+            None => endpoint,
+        });
+        legacy.endpoints.add(name, &endpoint);
+        let (store, unnamed) = (Arc::clone(&legacy.store), Arc::clone(&unnamed));
+        let before = legacy.before.and_then(|before| before.router.tenant(name));
+        let tenant = Tenant::new(tenant, endpoint, store, unnamed);
+        if let Some(before) = before {
+            tenant.admit_as(before);
+        }
+        tenants.push(Arc::new(tenant));
     }
-    Ok(Router::new(
-        tenants,
-        settings.default_tenant.as_deref(),
-        settings.listeners.clone(),
-    ))
+    Ok(tenants)
+}
+
+/// What each listener selects, by its number. Listeners that are being left select what they did.
+fn selections(
+    settings: &Settings,
+    numbers: &[usize],
+    left: &[usize],
+    before: Option<&Proxy>,
+) -> HashMap<usize, ListenerSelection> {
+    let of_left = left.iter().filter_map(|number| {
+        let selection = before?.router.listener(*number)?;
+        Some((*number, selection.clone()))
+    });
+    let own = numbers
+        .iter()
+        .copied()
+        .zip(settings.listeners.iter().cloned());
+    of_left.chain(own).collect()
 }
 
 /// How many requests each client may begin; nothing where there is no limit.
-fn turns(clients: &Clients, requests_max: usize) -> HashMap<String, Arc<Semaphore>> {
+fn turns(
+    clients: &Clients,
+    requests_max: usize,
+    before: Option<&Proxy>,
+) -> HashMap<String, Arc<Semaphore>> {
+    // What is under way counts on, unless there is another limit.
+    let before = before.filter(|before| before.client_requests_max == requests_max);
     let limited = clients.all().filter(|_client| requests_max > 0);
     limited
         .map(|client| {
-            let turns = Arc::new(Semaphore::new(requests_max));
+            let kept = before.and_then(|before| before.turns.get(client.name()).cloned());
+            let turns = kept.unwrap_or_else(|| Arc::new(Semaphore::new(requests_max)));
             (client.name().to_owned(), turns)
         })
         .collect()
 }
 
-fn trust(tenant: &TenantSettings, system: &mut Option<Trust>) -> Result<Trust, SetupError> {
-    let failed = |source| SetupError::Trust {
-        tenant: tenant.name.clone(),
-        source,
-    };
-    let base = match system {
-        Some(base) => base,
-        None => system.insert(Trust::system().map_err(failed)?),
-    };
-    base.extended(&tenant.extra_roots).map_err(failed)
+/// Roots of trust: the system's, and those with further ones. Equal further roots make the same trust, so that connections and
+/// tokens outlive a change of something else.
+#[derive(Default)]
+struct Trusts(Mutex<Vec<(Arc<Roots>, Trust)>>);
+
+type Roots = Vec<CertificateDer<'static>>;
+
+impl Trusts {
+    fn of(&self, tenant: &TenantSettings) -> Result<Trust, SetupError> {
+        let failed = |source| SetupError::Trust {
+            tenant: tenant.name.clone(),
+            source,
+        };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = |roots: &[CertificateDer<'static>]| {
+            let mut same = known
+                .iter()
+                .filter(|(extra, _trust)| extra.as_slice() == roots);
+            same.next().map(|(_extra, trust)| trust.clone())
+        };
+        if let Some(trust) = found(&tenant.extra_roots) {
+            return Ok(trust);
+        }
+        let system = match found(&[]) {
+            Some(system) => system,
+            None => {
+                let system = Trust::system().map_err(failed)?;
+                known.push((Arc::default(), system.clone()));
+                system
+            }
+        };
+        if tenant.extra_roots.is_empty() {
+            return Ok(system);
+        }
+        let trust = system.extended(&tenant.extra_roots).map_err(failed)?;
+        known.push((Arc::clone(&tenant.extra_roots), trust.clone()));
+        Ok(trust)
+    }
+
+    /// Forgets those that no tenant has any more.
+    fn keep(&self, in_use: &[Arc<Roots>]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(extra, _trust)| extra.is_empty() || in_use.contains(extra));
+    }
 }

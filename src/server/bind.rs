@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -44,7 +45,8 @@ impl Drop for SocketFile {
 
 /// A bound listener that nobody serves yet.
 pub struct Bound {
-    pub(super) socket: Socketed,
+    pub(super) socket: Arc<Socketed>,
+    configured: Address,
     address: Address,
     listener: usize,
 }
@@ -56,14 +58,30 @@ impl Bound {
         &self.address
     }
 
-    /// Its index in the settings.
+    /// The address that was asked for.
+    #[must_use]
+    pub fn configured(&self) -> &Address {
+        &self.configured
+    }
+
+    /// What its connections call it.
     #[must_use]
     pub fn listener(&self) -> usize {
         self.listener
     }
+
+    /// The same socket under another number.
+    pub(super) fn numbered(&self, listener: usize) -> Self {
+        Self {
+            socket: Arc::clone(&self.socket),
+            configured: self.configured.clone(),
+            address: self.address.clone(),
+            listener,
+        }
+    }
 }
 
-/// Binds one address, the settings' `listener`th.
+/// Binds one address. Its connections call it `listener`.
 pub fn bind(address: &Address, listener: usize) -> Result<Bound, BindError> {
     let socketed = match address {
         Address::Tcp(tcp) => bind_tcp(*tcp),
@@ -87,7 +105,8 @@ pub fn bind(address: &Address, listener: usize) -> Result<Bound, BindError> {
         }
     })?;
     Ok(Bound {
-        socket,
+        socket: Arc::new(socket),
+        configured: address.clone(),
         address: address_bound,
         listener,
     })

@@ -9,25 +9,24 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use prometheus::IntGauge;
-use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use super::Handler;
+use super::listener::Listener;
+use super::serving::Live;
 use super::socket::{Rewound, Socket, Stream};
 use super::tls::{self, TlsFacts};
 use super::tunnel;
-use super::worker::Seat;
-use crate::authority::Authority;
+use super::worker::{Seat, http_builder};
 use crate::watch::{Activity, BusyGuard, Watched};
 
 const LINGER_QUIET: Duration = Duration::from_secs(2);
@@ -39,7 +38,7 @@ const FINISH: u8 = 1;
 /// What is known of a client connection, and what its requests leave behind for its end.
 #[derive(Debug)]
 pub struct Connection {
-    listener: usize,
+    listener: Arc<Listener>,
     local: Option<SocketAddr>,
     activity: Arc<Activity>,
     cut: AtomicBool,
@@ -103,7 +102,11 @@ impl Drop for Place {
 }
 
 impl Connection {
-    pub(super) fn new(listener: usize, local: Option<SocketAddr>, place: Place) -> Arc<Self> {
+    pub(super) fn new(
+        listener: Arc<Listener>,
+        local: Option<SocketAddr>,
+        place: Place,
+    ) -> Arc<Self> {
         Arc::new(Self {
             _place: place,
             listener,
@@ -119,10 +122,10 @@ impl Connection {
         })
     }
 
-    /// The index of the listener in [`super::Settings::listeners`].
+    /// The number of its listener, which stays while that is served.
     #[must_use]
     pub fn listener(&self) -> usize {
-        self.listener
+        self.listener.number()
     }
 
     /// Our own address as the caller reached it; `None` on a Unix socket.
@@ -171,6 +174,11 @@ impl Connection {
             .take()
     }
 
+    /// Whether its listener has been left, and its time is over.
+    pub(super) fn is_left_over(&self, now: Instant) -> bool {
+        self.listener.is_over(now)
+    }
+
     pub(super) fn is_finishing(&self) -> bool {
         self.order.load(Ordering::Acquire) == FINISH
     }
@@ -195,26 +203,21 @@ impl Connection {
 
 /// What connections of one worker have in common.
 pub(super) struct Common<H> {
-    pub(super) http: http1::Builder,
     pub(super) handler: Arc<H>,
-    /// For https listeners.
-    pub(super) tls: Option<Arc<ServerConfig>>,
-    /// For what comes through CONNECT.
-    pub(super) authority: Option<Arc<Authority>>,
+    pub(super) live: Arc<Live>,
 }
 
 /// Serves one connection to its end.
 pub(super) async fn run<H: Handler>(
     common: Arc<Common<H>>,
     stream: Stream,
-    secure: bool,
     connection: Arc<Connection>,
 ) {
     let socket = Watched::new(stream, Arc::clone(&connection.activity));
-    if !secure {
+    if !connection.listener.is_secure() {
         return converse(&common, socket, &connection).await;
     }
-    let Some(config) = common.tls.clone() else {
+    let Some(config) = common.live.tls.load_full() else {
         return;
     };
     // Boxed, so that plain connections do not hold room for it.
@@ -261,10 +264,10 @@ async fn upgraded<H: Handler>(
         }
         Upgrade::Intercept(intercepted) => intercepted,
     };
-    let Some(authority) = &common.authority else {
+    let Some(authority) = common.live.authority.load_full() else {
         return;
     };
-    let config = match tls::intercept_config(authority, &intercepted.host) {
+    let config = match tls::intercept_config(&authority, &intercepted.host) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(cause = %error, "a CONNECT cannot be served");
@@ -297,7 +300,8 @@ async fn speak<H: Handler, S: Socket + 'static>(
         handler: Arc::clone(&common.handler),
         connection: Arc::clone(connection),
     };
-    let mut http = common.http.serve_connection(TokioIo::new(stream), service);
+    let http = http_builder(&common.live.settings.load());
+    let mut http = http.serve_connection(TokioIo::new(stream), service);
     let mut finishing = false;
     let ended = std::future::poll_fn(|context| {
         if !finishing && connection.is_finishing() {

@@ -1,30 +1,29 @@
 //! Worker threads: each accepts from the shared sockets, keeps connections in balance with its siblings, serves its own
 //! and sweeps them.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
-use prometheus::IntGauge;
-use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
 
-use super::bind::Socketed;
 use super::connection::{Common, Place};
+use super::listener::{Listener, Share};
+use super::serving::Live;
 use super::socket::Stream;
-use super::{Bound, Connection, Handler, Settings, TlsError, connection, tls};
-use crate::authority::Authority;
-use crate::watch::{Patience, Watchlist};
+use super::{Connection, Handler, Settings, connection};
+use crate::watch::Watchlist;
 
 /// An accept that fails for want of something (file descriptors, memory) is tried again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Serving,
     Draining,
     Over,
@@ -34,7 +33,8 @@ enum Stage {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) live: AtomicUsize,
-    arrivals: mpsc::UnboundedSender<Arrival>,
+    /// As many arrivals wait here as there are permits, and a few orders beside them.
+    pub(super) orders: mpsc::UnboundedSender<Order>,
 }
 
 #[derive(Debug)]
@@ -45,220 +45,100 @@ enum Accepted {
     Unix(std::os::unix::net::UnixStream),
 }
 
+/// What a worker is told.
 #[derive(Debug)]
-struct Arrival {
+pub(super) enum Order {
+    /// A connection is its to serve.
+    Serve(Arrival),
+    /// It accepts from this socket as well.
+    Open(Arc<Listener>, Share),
+    /// It accepts from the listener of this number no more. The sender is dropped when its share of the socket is closed.
+    Leave(usize, mpsc::Sender<()>),
+}
+
+#[derive(Debug)]
+pub(super) struct Arrival {
     stream: Accepted,
-    listener: usize,
+    listener: Arc<Listener>,
     permit: OwnedSemaphorePermit,
 }
 
-/// Running workers. Dropped, they end at once.
-pub struct Serving {
-    stage: watch::Sender<Stage>,
-    permits: Arc<Semaphore>,
-    connections_max: u32,
-    threads: Vec<JoinHandle<()>>,
+/// What all workers have in common.
+pub(super) struct Shared<H> {
+    pub(super) live: Arc<Live>,
+    pub(super) seats: Vec<Arc<Seat>>,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) make_handler: Box<dyn Fn() -> Arc<H> + Send + Sync>,
 }
 
-impl Serving {
-    /// Closes the listeners, lets requests in flight end, and cuts what is left after `timeout`. Tells whether all ended
-    /// by themselves.
-    pub async fn drain(self, timeout: Duration) -> bool {
-        self.stage.send_replace(Stage::Draining);
-        // Every connection holds a permit: all permits back means all connections over.
-        let all_over = self.permits.acquire_many(self.connections_max);
-        let ended = tokio::time::timeout(timeout, all_over).await.is_ok();
-        self.stage.send_replace(Stage::Over);
-        for thread in self.threads {
-            if tokio::task::spawn_blocking(move || thread.join().is_err())
-                .await
-                .unwrap_or(true)
-            {
-                tracing::error!("a worker thread panicked");
-            }
-        }
-        ended
-    }
-}
-
-struct Shared<H> {
-    settings: Settings,
-    seats: Vec<Arc<Seat>>,
-    permits: Arc<Semaphore>,
-    gauges: Vec<IntGauge>,
-    tls: Option<Arc<ServerConfig>>,
-    authority: Option<Arc<Authority>>,
-    make_handler: Box<dyn Fn() -> Arc<H> + Send + Sync>,
-}
-
-/// Why serving cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Threads or sockets.
-    #[error(transparent)]
-    Process(#[from] io::Error),
-    /// The https listeners.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
-
-/// Starts serving. `make_handler` is called once on each worker's runtime; `gauges` has one gauge for each listener of the
-/// settings; `authority` certifies what comes through CONNECT, and https listeners without a certificate of their own.
-///
-/// # Errors
-///
-/// TLS that cannot be offered, or no more threads.
-pub fn serve<H: Handler>(
-    bound: &[Bound],
-    settings: Settings,
-    authority: Option<Arc<Authority>>,
-    gauges: Vec<IntGauge>,
-    make_handler: impl Fn() -> Arc<H> + Send + Sync + 'static,
-) -> Result<Serving, ServeError> {
-    let tls = if settings.tls_listeners.is_empty() {
-        None
-    } else {
-        Some(tls::listener_config(&settings.tls, authority.as_ref())?)
-    };
-    let connections_max = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);
-    let permits = Arc::new(Semaphore::new(settings.connections_max));
-    let (stage, staged) = watch::channel(Stage::Serving);
-    let (seats, queues): (Vec<_>, Vec<_>) = (0..settings.workers.max(1))
-        .map(|_worker| {
-            let (arrivals, queue) = mpsc::unbounded_channel();
-            (
-                Arc::new(Seat {
-                    live: AtomicUsize::new(0),
-                    arrivals,
-                }),
-                queue,
-            )
-        })
-        .unzip();
-    let shared = Arc::new(Shared {
-        settings,
-        seats,
-        permits: Arc::clone(&permits),
-        gauges,
-        tls,
-        authority,
-        make_handler: Box::new(make_handler),
-    });
-    let mut threads = Vec::new();
-    for (index, (seat, queue)) in shared.seats.iter().zip(queues).enumerate() {
-        let listeners = bound
-            .iter()
-            .map(Listening::share)
-            .collect::<io::Result<Vec<_>>>()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let worker = Worker {
-            shared: Arc::clone(&shared),
-            seat: Arc::clone(seat),
-            staged: staged.clone(),
-        };
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{index}"))
-            .spawn(move || runtime.block_on(worker.work(listeners, queue)))?;
-        threads.push(thread);
-    }
-    Ok(Serving {
-        stage,
-        permits,
-        connections_max,
-        threads,
-    })
-}
-
-enum Listening {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
-}
-
-impl Listening {
-    fn share(bound: &Bound) -> io::Result<(usize, Self)> {
-        let shared = match &bound.socket {
-            Socketed::Tcp(listener) => Self::Tcp(listener.try_clone()?),
-            Socketed::Unix(listener, _file) => Self::Unix(listener.try_clone()?),
-        };
-        Ok((bound.listener(), shared))
-    }
-
-    /// On the worker's own runtime: several workers wait on one socket, and one of them gets the connection.
-    fn register(self) -> io::Result<Registered> {
-        Ok(match self {
-            Self::Tcp(listener) => Registered::Tcp(TcpListener::from_std(listener)?),
-            Self::Unix(listener) => Registered::Unix(UnixListener::from_std(listener)?),
-        })
-    }
-}
-
-enum Registered {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Registered {
-    async fn accept(&self) -> io::Result<Stream> {
-        Ok(match self {
-            Self::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
-            Self::Unix(listener) => Stream::Unix(listener.accept().await?.0),
-        })
-    }
-}
-
-struct Worker<H> {
+/// One worker.
+pub(super) struct Worker<H> {
     shared: Arc<Shared<H>>,
     seat: Arc<Seat>,
     staged: watch::Receiver<Stage>,
 }
 
 impl<H: Handler> Worker<H> {
-    async fn work(
-        mut self,
-        listeners: Vec<(usize, Listening)>,
-        mut queue: mpsc::UnboundedReceiver<Arrival>,
-    ) {
+    pub(super) fn new(
+        shared: Arc<Shared<H>>,
+        seat: Arc<Seat>,
+        staged: watch::Receiver<Stage>,
+    ) -> Self {
+        Self {
+            shared,
+            seat,
+            staged,
+        }
+    }
+
+    /// Serves until the stage is over.
+    pub(super) async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Order>) {
         let common = Arc::new(Common {
-            http: http_builder(&self.shared.settings),
             handler: (self.shared.make_handler)(),
-            tls: self.shared.tls.clone(),
-            authority: self.shared.authority.clone(),
+            live: Arc::clone(&self.shared.live),
         });
         let watchlist = Arc::new(Watchlist::<Weak<Connection>>::default());
-        let patience = self.shared.settings.patience();
-        let sweeping = tokio::spawn(sweep(Arc::clone(&watchlist), patience));
-        let accepting: Vec<_> = listeners
-            .into_iter()
-            .map(|(index, listener)| {
-                let accepting = accept(
-                    Arc::clone(&self.shared),
-                    Arc::clone(&self.seat),
-                    listener,
-                    index,
-                );
-                tokio::spawn(accepting).abort_handle()
-            })
-            .collect();
+        let live = Arc::clone(&self.shared.live);
+        let sweeping = tokio::spawn(sweep(Arc::clone(&watchlist), live));
+        let mut accepting = HashMap::new();
         loop {
             tokio::select! {
                 biased;
                 stage = next(&mut self.staged) => match stage {
                     Stage::Serving => {}
                     Stage::Draining => {
-                        accepting.iter().for_each(tokio::task::AbortHandle::abort);
-                        for connection in watchlist.map(Weak::upgrade).into_iter().flatten() {
-                            connection.finish();
-                        }
+                        accepting.values().for_each(JoinHandle::abort);
+                        finish(&watchlist, |_connection| true);
                     }
                     Stage::Over => break,
                 },
-                Some(arrival) = queue.recv() => self.start(&common, &watchlist, arrival),
+                Some(order) = queue.recv() => match order {
+                    Order::Serve(arrival) => self.start(&common, &watchlist, arrival),
+                    Order::Open(listener, share) => {
+                        accepting.insert(listener.number(), self.accept(listener, share));
+                    }
+                    Order::Leave(number, letting_go) => {
+                        if let Some(task) = accepting.remove(&number) {
+                            task.abort();
+                            tokio::spawn(async move {
+                                // The task has dropped the socket when it has ended.
+                                let _ended = task.await;
+                                drop(letting_go);
+                            });
+                        }
+                        finish(&watchlist, |connection| connection.listener() == number);
+                    }
+                },
             }
         }
         sweeping.abort();
         watchlist.end_all();
+    }
+
+    fn accept(&self, listener: Arc<Listener>, share: Share) -> JoinHandle<()> {
+        let (shared, own) = (Arc::clone(&self.shared), Arc::clone(&self.seat));
+        let accepting = accept(shared, own, share, listener);
+        tokio::spawn(accepting)
     }
 
     fn start(
@@ -267,14 +147,12 @@ impl<H: Handler> Worker<H> {
         watchlist: &Watchlist<Weak<Connection>>,
         arrival: Arrival,
     ) {
-        let Some(gauge) = self.shared.gauges.get(arrival.listener).cloned() else {
-            return;
-        };
-        gauge.inc();
+        let listener = arrival.listener;
+        listener.gauge().inc();
         let place = Place {
             _permit: arrival.permit,
             seat: Arc::clone(&self.seat),
-            gauge,
+            gauge: listener.gauge().clone(),
         };
         let stream = match join_runtime(arrival.stream) {
             Ok(stream) => stream,
@@ -283,16 +161,11 @@ impl<H: Handler> Worker<H> {
                 return;
             }
         };
-        let connection = Connection::new(arrival.listener, stream.local_address(), place);
-        let secure = self
-            .shared
-            .settings
-            .tls_listeners
-            .contains(&arrival.listener);
+        let ends_soon = listener.is_left() || *self.staged.borrow() != Stage::Serving;
+        let connection = Connection::new(listener, stream.local_address(), place);
         let (common, served) = (Arc::clone(common), Arc::clone(&connection));
-        let task = tokio::spawn(connection::run(common, stream, secure, served));
-        let draining = *self.staged.borrow() != Stage::Serving;
-        if draining {
+        let task = tokio::spawn(connection::run(common, stream, served));
+        if ends_soon {
             connection.finish();
         }
         watchlist.add(
@@ -300,6 +173,15 @@ impl<H: Handler> Worker<H> {
             task.abort_handle(),
             Arc::downgrade(&connection),
         );
+    }
+}
+
+/// Lets those connections end with their requests that this holds for.
+fn finish(watchlist: &Watchlist<Weak<Connection>>, holds: impl Fn(&Connection) -> bool) {
+    for connection in watchlist.map(Weak::upgrade).into_iter().flatten() {
+        if holds(&connection) {
+            connection.finish();
+        }
     }
 }
 
@@ -311,7 +193,8 @@ async fn next(staged: &mut watch::Receiver<Stage>) -> Stage {
     }
 }
 
-fn http_builder(settings: &Settings) -> http1::Builder {
+/// How HTTP is spoken with callers.
+pub(super) fn http_builder(settings: &Settings) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .half_close(true)
@@ -336,32 +219,36 @@ fn join_runtime(accepted: Accepted) -> io::Result<Stream> {
     Ok(stream)
 }
 
-async fn sweep(watchlist: Arc<Watchlist<Weak<Connection>>>, patience: Patience) {
+async fn sweep(watchlist: Arc<Watchlist<Weak<Connection>>>, live: Arc<Live>) {
     loop {
+        let patience = live.settings.load().patience();
         tokio::time::sleep(patience.interval()).await;
         for reason in watchlist.sweep(&patience) {
             tracing::debug!(%reason, "client connection ended");
         }
+        let now = Instant::now();
+        let is_over = |connection: Arc<Connection>| connection.is_left_over(now);
+        watchlist.end(|connection| connection.upgrade().is_some_and(is_over));
     }
 }
 
 /// Accepts from a shared socket. Beyond the cap a connection waits, unserved, until another one ends; the rest waits in
 /// the kernel's queue.
-async fn accept<H>(shared: Arc<Shared<H>>, own: Arc<Seat>, listener: Listening, index: usize) {
-    let listener = match listener.register() {
-        Ok(listener) => listener,
+async fn accept<H>(shared: Arc<Shared<H>>, own: Arc<Seat>, share: Share, listener: Arc<Listener>) {
+    let socket = match share.register() {
+        Ok(socket) => socket,
         Err(error) => {
             tracing::error!(cause = %error, "a listener cannot be watched");
             return;
         }
     };
     loop {
-        match listener.accept().await {
+        match socket.accept().await {
             Ok(stream) => {
                 let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else {
                     return;
                 };
-                seat(&shared.seats, &own, stream, index, permit);
+                seat(&shared.seats, &own, stream, Arc::clone(&listener), permit);
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -385,7 +272,7 @@ fn seat(
     seats: &[Arc<Seat>],
     own: &Arc<Seat>,
     stream: Stream,
-    listener: usize,
+    listener: Arc<Listener>,
     permit: OwnedSemaphorePermit,
 ) {
     let own_live = own.live.load(Ordering::Relaxed);
@@ -403,15 +290,12 @@ fn seat(
         (own, Accepted::Here(stream))
     };
     chosen.live.fetch_add(1, Ordering::Relaxed);
-    if chosen
-        .arrivals
-        .send(Arrival {
-            stream,
-            listener,
-            permit,
-        })
-        .is_err()
-    {
+    let arrival = Arrival {
+        stream,
+        listener,
+        permit,
+    };
+    if chosen.orders.send(Order::Serve(arrival)).is_err() {
         chosen.live.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -5,6 +5,7 @@
 mod examine;
 mod granted;
 mod refresh;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -18,6 +19,10 @@ use super::login::Logins;
 use super::tally::Tally;
 use super::wire::{Field, Format, Granted, Question, unavailable};
 use super::{AccessToken, EndpointSettings, GrantType, Kind, Mid, MintError};
+use secrets::Secrets;
+
+pub(super) use secrets::NAMES as SECRET_NAMES;
+
 use crate::clock::Now;
 use crate::secret::Secret;
 use crate::state::Directory;
@@ -29,7 +34,8 @@ pub struct Endpoint {
     destination: Arc<Destination>,
     upstream: Arc<Upstream>,
     trust: Trust,
-    logins: Logins,
+    secrets: Secrets,
+    logins: Arc<Logins>,
 }
 
 type Fields<'a> = Vec<(&'static str, Field<'a>)>;
@@ -50,12 +56,46 @@ impl Endpoint {
             upstream.destination(api_url, &trust)?;
         }
         Ok(Self {
+            secrets: Secrets::new(settings.client_secrets.clone()),
             settings,
             destination,
             upstream,
             trust,
-            logins: Logins::new(tenant, state),
+            logins: Arc::new(Logins::new(tenant, state)),
         })
+    }
+
+    /// Goes on where another endpoint of the same tenant stands, one that may be in use still: both have the same logins, and
+    /// a refresh token is never spent by both.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        self.logins = Arc::clone(&before.logins);
+        self.secrets.go_on_from(&before.secrets);
+        self
+    }
+
+    /// Whether the tenant shows itself by something else than before: a refusal of the one says nothing of the other.
+    pub(super) fn has_other_credentials(&self, before: &Self) -> bool {
+        let other_key = match (&self.settings.grant_type, &before.settings.grant_type) {
+            (GrantType::JwtBearer { key, .. }, GrantType::JwtBearer { key: other, .. }) => {
+                !key.is(other)
+            }
+            _ => false,
+        };
+        other_key || !self.secrets.are(&before.secrets)
+    }
+
+    /// Which of the client's secrets worked last, `current` or `next`; `None` if it has none.
+    #[must_use]
+    pub fn client_secret_in_use(&self) -> Option<&'static str> {
+        let in_use = self.secrets.in_use();
+        self.secrets.get(in_use)?;
+        SECRET_NAMES.get(in_use).copied()
+    }
+
+    /// Under which roots it is asked.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// What the endpoint was told.
@@ -125,14 +165,14 @@ impl Endpoint {
         let assertion = self.assertion()?;
         let fields = self.asking(account, assertion.as_ref());
         let granted = self
-            .ask(self.grant(), &self.destination, fields, tally, deadline)
+            .ask_as_client(self.grant(), &self.destination, fields, tally, deadline)
             .await?;
         self.token(&granted, &self.destination, tally, deadline)
             .await
     }
 
     /// Waits until no refresh token is under way, and sends none from then on.
-    pub(super) async fn settle(&self) {
+    pub async fn settle(&self) {
         self.logins.settle().await;
     }
 
@@ -178,14 +218,46 @@ impl Endpoint {
     }
 
     fn with_client(&self, grant_type: &'static str) -> Fields<'_> {
-        let mut fields = vec![
+        vec![
             ("grant_type", Field::Text(grant_type)),
             ("client_id", Field::Text(&self.settings.client_id)),
-        ];
-        if let Some(secret) = &self.settings.client_secret {
-            fields.push(("client_secret", Field::Secret(secret)));
+        ]
+    }
+
+    /// Asks with the client's secret: the one that worked last. If the server does not know it, and there is another, that one
+    /// is tried once.
+    async fn ask_as_client(
+        &self,
+        grant: &'static str,
+        destination: &Destination,
+        fields: Fields<'_>,
+        tally: &Tally,
+        deadline: Instant,
+    ) -> Result<Granted, MintError> {
+        let mut place = self.secrets.first();
+        let with_secret = |place: usize| {
+            let secret = self.secrets.get(place);
+            let secret = secret.map(|secret| ("client_secret", Field::Secret(secret)));
+            fields.iter().copied().chain(secret).collect()
+        };
+        let mut asked = self
+            .ask(grant, destination, with_secret(place), tally, deadline)
+            .await;
+        if is_refusal(&asked)
+            && let Some(other) = self.secrets.refused(place)
+        {
+            place = other;
+            asked = self
+                .ask(grant, destination, with_secret(place), tally, deadline)
+                .await;
+            if is_refusal(&asked) {
+                self.secrets.refused(place);
+            }
         }
-        fields
+        if asked.is_ok() && self.secrets.accepted(place) {
+            tally.client_secret(place);
+        }
+        asked
     }
 
     async fn ask(
@@ -241,4 +313,8 @@ fn with_account(mut fields: Fields<'_>, account: Option<Mid>) -> Fields<'_> {
         fields.push(("account_id", Field::Number(account)));
     }
     fields
+}
+
+fn is_refusal(asked: &Result<Granted, MintError>) -> bool {
+    asked.as_ref().is_err_and(secrets::is_about_credentials)
 }

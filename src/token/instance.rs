@@ -29,7 +29,7 @@ pub enum Domain {
 }
 
 /// A host that may serve as an instance although it is not below the tenant's own subdomain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TrustedHost {
     /// Host name or IP literal, lower case, an IPv6 literal without its brackets.
     pub host: String,
@@ -38,7 +38,7 @@ pub struct TrustedHost {
 }
 
 /// Which instance URLs of a token response are believed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct InstanceLock {
     /// The tenant's subdomain, lower case: `SUB.rest.marketingcloudapis.com` and its `soap` sibling are believed. Of core
     /// Salesforce, what stands before `.my.salesforce.com`.

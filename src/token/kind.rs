@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rsa;
+use aws_lc_rs::signature::KeyPair;
 use http::Uri;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
@@ -12,7 +13,7 @@ use crate::secret::Secret;
 
 /// What kind of tenant tokens are for. It decides the token endpoint's path, the shape of its answer, and which hosts are
 /// the tenant's own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Marketing Cloud Engagement: `/v2/token`, JSON, an instance each for REST and SOAP.
     MarketingCloud,
@@ -64,6 +65,14 @@ pub enum GrantType {
 }
 
 impl GrantType {
+    /// The user that tokens are for, where the request names one.
+    pub(super) fn subject(&self) -> Option<&str> {
+        match self {
+            Self::JwtBearer { subject, .. } => Some(subject),
+            Self::ClientCredentials | Self::AuthorizationCode { .. } => None,
+        }
+    }
+
     /// Whether somebody has to log in before there is a token.
     #[must_use]
     pub fn takes_login(&self) -> bool {
@@ -100,6 +109,12 @@ impl SigningKey {
         pair.map(Self).map_err(|error| {
             format!("holds a key that is no RSA key of 2048 to 8192 bits ({error})")
         })
+    }
+
+    /// Whether it is the same key.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let public = |key: &Self| KeyPair::public_key(&key.0).as_ref().to_vec();
+        public(self) == public(other)
     }
 
     /// The key pair itself.

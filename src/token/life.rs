@@ -114,6 +114,21 @@ impl Life {
         }
     }
 
+    /// Other settings hold from now on.
+    pub(super) fn adjust(&mut self, refresh_before: Duration, forced_mints_max: u32) {
+        self.refresh_before = refresh_before;
+        self.budget.adjust(forced_mints_max);
+    }
+
+    /// The credentials have changed: that others were refused holds nobody up any more.
+    pub(super) fn forget_rejection(&mut self) {
+        let is_rejection =
+            |cooldown: &Cooldown| matches!(cooldown.error, MintError::Rejected { .. });
+        if self.cooldown.as_ref().is_some_and(is_rejection) {
+            self.cooldown = None;
+        }
+    }
+
     /// A request asks for a token.
     pub(super) fn wanted(&mut self, now: Now, replayable: bool) -> Wanted {
         let held = self

@@ -141,6 +141,13 @@ impl Budget {
         }
     }
 
+    /// Another limit holds from now on.
+    pub(super) fn adjust(&mut self, full: u32) {
+        let spent = self.full.saturating_sub(self.left);
+        self.full = full;
+        self.left = full.saturating_sub(spent);
+    }
+
     /// Takes one if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         self.refill(now);

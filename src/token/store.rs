@@ -7,15 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use moka::sync::Cache;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::flight::{Landing, broken_off, landing};
 use super::life::{Attempt, Because, Cure, Life, Wanted};
 use super::rest::Route;
+use super::succession::{Labels, Succession, Terms};
 use super::tally::Tally;
-use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
+use super::{
+    AccessToken, AuthorizationCode, Endpoint, InstanceLock, Kind, Mid, MintError, Minted, Stage,
+};
 use crate::clock::Now;
 use crate::metrics::{Metrics, epoch_seconds};
 
@@ -47,14 +51,21 @@ pub enum AfterRefusal {
     Unavailable(Unavailable),
 }
 
+/// Where tokens come from and for whom, and where they may go: a token that was minted under one lock is not used under
+/// another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     auth_url: String,
     client_id: String,
     account: Option<Mid>,
     scope: Option<String>,
     /// The tenant's name, where the package alone does not tell whose tokens these are.
     tenant: Option<String>,
+    kind: Kind,
+    /// By which grant, and for which user where an assertion names one.
+    grant: (&'static str, Option<String>),
+    lock: InstanceLock,
+    trust: usize,
 }
 
 /// All cells.
@@ -63,6 +74,7 @@ pub struct TokenStore {
     runtime: Handle,
     metrics: Arc<Metrics>,
     forced_mints_max: u32,
+    succession: Succession,
 }
 
 impl TokenStore {
@@ -80,7 +92,26 @@ impl TokenStore {
             runtime,
             metrics,
             forced_mints_max,
+            succession: Succession::default(),
         }
+    }
+
+    /// A store for the next configuration, in which accounts that stay have the cells that they have here.
+    #[must_use]
+    pub fn next(&self, accounts_max: u64, forced_mints_max: u32) -> Self {
+        let cells = self.cells.iter();
+        let cells = cells.map(|(key, account)| ((*key).clone(), account));
+        let succession = Succession::of(cells.collect());
+        let (runtime, metrics) = (self.runtime.clone(), Arc::clone(&self.metrics));
+        Self {
+            succession,
+            ..Self::new(runtime, metrics, accounts_max, forced_mints_max)
+        }
+    }
+
+    /// The configuration that this store was made for is in force from now on.
+    pub fn take_over(&self) {
+        self.succession.complete(self.forced_mints_max);
     }
 
     /// The cell of this account at this endpoint. The labels are for metrics and logs; the first caller's stay.
@@ -102,12 +133,29 @@ impl TokenStore {
             account,
             scope: settings.scope.clone(),
             tenant: Some(labels.tenant.clone()).filter(|_| !endpoint.is_shareable()),
+            kind: settings.kind.clone(),
+            grant: (
+                endpoint.grant(),
+                settings.grant_type.subject().map(str::to_owned),
+            ),
+            lock: settings.lock.clone(),
+            trust: endpoint.trust().identity(),
         };
+        let terms = Terms {
+            endpoint: Arc::clone(endpoint),
+            labels: Arc::new(labels),
+        };
+        if let Some(known) = self.cells.get(&key) {
+            return known;
+        }
+        if let Some(kept) = self.succession.take(&key, &terms) {
+            self.cells.insert(key, Arc::clone(&kept));
+            return kept;
+        }
         self.cells.get_with(key, || {
             Arc::new(Account {
-                endpoint: Arc::clone(endpoint),
+                terms: ArcSwap::from_pointee(terms),
                 account,
-                labels,
                 current: ArcSwapOption::empty(),
                 awaits_acceptance: AtomicBool::new(false),
                 state: Mutex::new(State {
@@ -121,20 +169,10 @@ impl TokenStore {
     }
 }
 
-/// How an account is called in metrics and logs.
-#[derive(Debug, Clone)]
-pub struct Labels {
-    /// The tenant's name.
-    pub tenant: String,
-    /// The account's name, `default` or `other`.
-    pub account: String,
-}
-
 /// One account's token.
 pub struct Account {
-    endpoint: Arc<Endpoint>,
+    terms: ArcSwap<Terms>,
     account: Option<Mid>,
-    labels: Labels,
     current: ArcSwapOption<AccessToken>,
     awaits_acceptance: AtomicBool,
     state: Mutex<State>,
@@ -154,7 +192,7 @@ impl Account {
         replayable: bool,
     ) -> Result<Arc<AccessToken>, Unavailable> {
         let now = Now::read();
-        let refresh_before = self.endpoint.settings().refresh_before;
+        let refresh_before = self.terms.load().endpoint.settings().refresh_before;
         if let Some(token) = &*self.current.load()
             && token.stage(now, refresh_before, replayable) == Stage::Fresh
         {
@@ -239,11 +277,13 @@ impl Account {
         let account = Arc::clone(self);
         let redeeming = self.runtime.spawn(async move {
             let tally = account.tally();
-            let token = account.endpoint.redeem(&code, account.account, &tally);
+            let endpoint = account.endpoint();
+            let token = endpoint.redeem(&code, account.account, &tally);
             let token = Arc::new(token.await?);
+            let labels = account.labels();
             tracing::info!(
-                tenant = account.labels.tenant,
-                account = account.labels.account,
+                tenant = labels.tenant,
+                account = labels.account,
                 expires_in_s = token.lifetime.as_secs(),
                 "logged in"
             );
@@ -259,13 +299,13 @@ impl Account {
 
     /// Waits until no refresh token of this account's tenant is under way.
     pub async fn settle(&self) {
-        self.endpoint.settle().await;
+        self.endpoint().settle().await;
     }
 
     /// Where its tokens come from.
     #[must_use]
-    pub fn endpoint(&self) -> &Arc<Endpoint> {
-        &self.endpoint
+    pub fn endpoint(&self) -> Arc<Endpoint> {
+        Arc::clone(&self.terms.load().endpoint)
     }
 
     /// The account's member id.
@@ -276,8 +316,24 @@ impl Account {
 
     /// How the account is called in metrics and logs.
     #[must_use]
-    pub fn labels(&self) -> &Labels {
-        &self.labels
+    pub fn labels(&self) -> Arc<Labels> {
+        Arc::clone(&self.terms.load().labels)
+    }
+
+    /// A new configuration holds. The present token serves until it expires, whatever has changed; a refusal of the
+    /// credentials before says nothing of the new ones.
+    pub(super) fn go_on(&self, terms: Terms, forced_mints_max: u32) {
+        let mut state = self.state();
+        let refresh_before = terms.endpoint.settings().refresh_before;
+        let before = self.terms.swap(Arc::new(terms));
+        // Metrics may call it by another name.
+        if let Some(token) = state.life.current() {
+            self.show(Arc::clone(token));
+        }
+        state.life.adjust(refresh_before, forced_mints_max);
+        if self.endpoint().has_other_credentials(&before.endpoint) {
+            state.life.forget_rejection();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -296,11 +352,7 @@ impl Account {
     fn take_off(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Option<Minted>> {
         let (landed, flight) = watch::channel(None);
         state.flight = Some(flight.clone());
-        let landing = Landing {
-            account: Arc::clone(self),
-            landed,
-            done: false,
-        };
+        let landing = Landing::new(Arc::clone(self), landed);
         self.runtime.spawn(landing.fly());
         flight
     }
@@ -313,7 +365,20 @@ impl Account {
         }
     }
 
-    async fn mint(&self) -> Minted {
+    /// The mint has ended that began with this endpoint.
+    pub(super) fn land(&self, endpoint: &Endpoint, outcome: &Minted) {
+        let mut state = self.state();
+        state.life.minted(Now::read(), outcome);
+        if self.endpoint().has_other_credentials(endpoint) {
+            state.life.forget_rejection();
+        }
+        state.flight = None;
+        if let Ok(token) = outcome {
+            self.show(Arc::clone(token));
+        }
+    }
+
+    pub(super) async fn mint(&self) -> Minted {
         let deadline = tokio::time::Instant::now() + MINT_TIMEOUT;
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
@@ -336,9 +401,10 @@ impl Account {
     async fn attempt(&self, deadline: tokio::time::Instant) -> Result<AccessToken, MintError> {
         let started = Now::read().monotonic;
         let tally = self.tally();
-        let outcome = self.endpoint.fetch(self.account, &tally, deadline).await;
+        let outcome = self.endpoint().fetch(self.account, &tally, deadline).await;
         let duration_ms = started.elapsed().as_millis();
-        let Labels { tenant, account } = &self.labels;
+        let labels = self.labels();
+        let Labels { tenant, account } = &*labels;
         match &outcome {
             Ok(token) => tracing::info!(
                 tenant,
@@ -359,12 +425,13 @@ impl Account {
     }
 
     fn tally(&self) -> Tally {
-        Tally::new(Arc::clone(&self.metrics), self.labels.clone())
+        Tally::new(Arc::clone(&self.metrics), (*self.labels()).clone())
     }
 
     /// The token that is used from now on.
     fn show(&self, token: Arc<AccessToken>) {
-        let Labels { tenant, account } = &self.labels;
+        let labels = self.labels();
+        let Labels { tenant, account } = &*labels;
         self.metrics
             .token_expiry_timestamp_seconds
             .with_label_values(&[tenant, account])
@@ -374,57 +441,5 @@ impl Account {
             .with_label_values(&[tenant])
             .set(1);
         self.current.store(Some(token));
-    }
-}
-
-async fn landing(mut flight: watch::Receiver<Option<Minted>>) -> Minted {
-    match flight.wait_for(Option::is_some).await {
-        Ok(outcome) => match &*outcome {
-            Some(minted) => minted.clone(),
-            None => Err(broken_off()),
-        },
-        Err(_closed) => Err(broken_off()),
-    }
-}
-
-fn broken_off() -> MintError {
-    MintError::Unavailable {
-        cause: "the mint was broken off".to_owned(),
-        retry_after: None,
-    }
-}
-
-/// Sees to it that a mint ends for everyone, even if its task is dropped or panics.
-struct Landing {
-    account: Arc<Account>,
-    landed: watch::Sender<Option<Minted>>,
-    done: bool,
-}
-
-impl Landing {
-    async fn fly(mut self) {
-        let outcome = self.account.mint().await;
-        self.land(outcome);
-    }
-
-    fn land(&mut self, outcome: Minted) {
-        self.done = true;
-        let account = &self.account;
-        let mut state = account.state();
-        state.life.minted(Now::read(), &outcome);
-        state.flight = None;
-        if let Ok(token) = &outcome {
-            account.show(Arc::clone(token));
-        }
-        drop(state);
-        self.landed.send_replace(Some(outcome));
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        if !self.done {
-            self.land(Err(broken_off()));
-        }
     }
 }

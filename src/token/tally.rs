@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::endpoint::SECRET_NAMES;
 use super::{Labels, MintError};
 use crate::metrics::Metrics;
 use crate::state::Slot;
@@ -40,6 +41,23 @@ impl Tally {
             .token_request_duration_seconds
             .with_label_values(&[tenant])
             .observe(took.as_secs_f64());
+    }
+
+    /// Another of the client's secrets is in use now.
+    pub(super) fn client_secret(&self, place: usize) {
+        let tenant = &self.labels.tenant;
+        for (name, known) in SECRET_NAMES.iter().zip(0..) {
+            self.metrics
+                .client_secret_in_use
+                .with_label_values(&[tenant.as_str(), name])
+                .set(i64::from(known == place));
+        }
+        let secret = SECRET_NAMES.get(place).copied().unwrap_or_default();
+        tracing::info!(
+            tenant,
+            secret,
+            "the token endpoint takes another client secret than before"
+        );
     }
 
     /// Whether a login works: the tenant's, or this account's own.

@@ -146,7 +146,7 @@ impl Upstream {
         if !target.is_admitted(reach) {
             return Err(DialError::Prohibited { host });
         }
-        let limit = self.settings.connect_timeout;
+        let limit = self.settings.load().connect_timeout;
         let deadline = Instant::now() + limit;
         let authority = target.authority(port);
         let dialling = async {
@@ -235,7 +235,7 @@ impl Upstream {
             Some(cause) => DialError::Connect { host, cause },
             None => DialError::Timeout {
                 host,
-                limit: self.settings.connect_timeout,
+                limit: self.settings.load().connect_timeout,
             },
         })
     }

@@ -89,7 +89,7 @@ where
     async fn checkout(&self, destination: &Destination) -> Option<SendRequest<B>> {
         while let Some(idle) = self.take(destination) {
             let unused = idle.since.elapsed();
-            if unused > self.upstream.settings.pool_idle_timeout {
+            if unused > self.upstream.settings.load().pool_idle_timeout {
                 continue;
             }
             if unused > LOOK_AFTER {
@@ -149,7 +149,7 @@ where
     }
 
     fn sweep(&self) {
-        let settings = &self.upstream.settings;
+        let settings = self.upstream.settings.load();
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         for shelf in shelves.iter_mut() {
             shelf.retain(|idle| {
@@ -181,7 +181,7 @@ where
     loop {
         let Some(interval) = pool.upgrade().map(|pool| {
             pool.sweep();
-            let settings = &pool.upstream.settings;
+            let settings = pool.upstream.settings.load();
             let idle = (settings.pool_idle_timeout / 4)
                 .clamp(Duration::from_millis(10), Duration::from_secs(5));
             idle.min(patience(settings.body_stall_timeout).interval())

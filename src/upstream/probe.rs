@@ -95,7 +95,7 @@ impl Upstream {
     /// How long each of the steps may take.
     #[must_use]
     pub fn connect_timeout(&self) -> Duration {
-        self.settings.connect_timeout
+        self.settings.load().connect_timeout
     }
 
     /// Asks for a name's addresses as calls do; at least one.
@@ -109,7 +109,7 @@ impl Upstream {
         };
         let name = Name::from_str(host).map_err(|_invalid| unanswered("it is no name"))?;
         let asking = self.resolver.clone().addresses(name);
-        let Ok(found) = timeout(self.settings.connect_timeout, asking).await else {
+        let Ok(found) = timeout(self.settings.load().connect_timeout, asking).await else {
             return Err(unanswered("nothing in time"));
         };
         match found {
@@ -134,7 +134,7 @@ impl Upstream {
         destination: &Destination,
         addresses: &[IpAddr],
     ) -> Result<Reached, ReachError> {
-        let limit = self.settings.connect_timeout;
+        let limit = self.settings.load().connect_timeout;
         let authority = destination.connect_to().authority();
         let port = authority.and_then(http::uri::Authority::port_u16);
         let authority = authority.map_or("", |authority| authority.as_str());
@@ -155,7 +155,7 @@ impl Upstream {
 
     /// One after the other, each with its share of the time that is left.
     async fn reach_one_of(&self, addresses: &[IpAddr], port: u16) -> Result<Reached, ReachError> {
-        let limit = self.settings.connect_timeout;
+        let limit = self.settings.load().connect_timeout;
         let deadline = Instant::now() + limit;
         let mut last = ReachError::Failed {
             cause: "there is no address to connect to".to_owned(),

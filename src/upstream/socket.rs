@@ -40,7 +40,7 @@ where
         + Unpin
         + 'static,
 {
-    let settings = &upstream.settings;
+    let settings = &*upstream.settings.load_full();
     let limit = settings.connect_timeout;
     let deadline = Instant::now() + limit;
     let host = || destination.host().to_owned();

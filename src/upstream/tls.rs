@@ -84,7 +84,9 @@ impl Trust {
         })
     }
 
-    pub(super) fn identity(&self) -> usize {
+    /// Tells these roots from every other of this process.
+    #[must_use]
+    pub fn identity(&self) -> usize {
         self.identity
     }
 

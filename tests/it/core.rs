@@ -145,7 +145,7 @@ fn tenant(name: &str, kind: Kind, authority: &str) -> TenantSettings {
             grant_type: GrantType::ClientCredentials,
             auth_url: format!("http://{authority}/").parse().unwrap(),
             client_id: format!("3MVG9.{name}"),
-            client_secret: Some(Secret::new("consumer-secret")),
+            client_secrets: vec![Secret::new("consumer-secret")],
             scope: None,
             refresh_before: Duration::from_secs(120),
             token_lifetime: Duration::from_secs(3600),

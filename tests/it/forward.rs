@@ -627,3 +627,39 @@ async fn certificates_name_clients() {
     };
     assert!(refused);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_certificate_holds_for_new_handshakes() {
+    let shown = |issued: &Issued| {
+        Certificate::new(vec![issued.certificate.clone()], &private(issued)).unwrap()
+    };
+    let (old, new) = (issue("old", &["localhost"]), issue("new", &["localhost"]));
+    let (old_shown, new_shown) = (shown(&old), shown(&new));
+    let mut stage = Stage::with(
+        |_tenant| {},
+        |resolved| {
+            resolved.server.tls.certificate = Some(old_shown);
+            secure_listener(resolved, ListenerSelection::default());
+        },
+    )
+    .await;
+    let (by_old, by_new) = (trusting(&old.root_pem, None), trusting(&new.root_pem, None));
+    let stream = secure(&stage, &by_old, "localhost").await.unwrap();
+    let mut client = Client::over(stream, "localhost").await;
+    assert_eq!(client.get(ECHO).await.status, 200);
+    let mut settings = crate::harness::resolved(&stage.tenant);
+    settings.server.tls.certificate = Some(new_shown);
+    secure_listener(&mut settings, ListenerSelection::default());
+    stage.proxy.reload(settings).await.unwrap();
+    assert_eq!(client.get(ECHO).await.status, 200, "it stands");
+    assert!(secure(&stage, &by_old, "localhost").await.is_err());
+    let stream = secure(&stage, &by_new, "localhost").await.unwrap();
+    let mut client = Client::over(stream, "localhost").await;
+    assert_eq!(client.get(ECHO).await.status, 200);
+    // What cannot be offered is refused whole.
+    let mut settings = crate::harness::resolved(&stage.tenant);
+    settings.server.tls.client_roots = vec![CertificateDer::from(vec![0])];
+    secure_listener(&mut settings, ListenerSelection::default());
+    assert!(stage.proxy.reload(settings).await.is_err());
+    assert!(secure(&stage, &by_new, "localhost").await.is_ok());
+}

@@ -57,7 +57,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             token_lifetime: Duration::from_secs(3600),
             auth_url: tenant.auth_url().parse().unwrap(),
             client_id: settings.client_id.clone(),
-            client_secret: Some(Secret::new(settings.client_secret.clone())),
+            client_secrets: vec![Secret::new(settings.client_secret.clone())],
             scope: None,
             refresh_before: Duration::from_secs(120),
             lock: InstanceLock {

@@ -36,6 +36,7 @@ mod logins;
 mod logs;
 mod policies;
 mod refreshes;
+mod reloads;
 mod selection;
 mod smoke;
 mod soap;

@@ -508,3 +508,46 @@ async fn renewals_by_refresh_go_unnoticed() {
     .await;
     assert_eq!(stage.tenant.families_ended(), 0);
 }
+
+/// Both configurations have the same logins, and the directory is not opened twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_configuration_spends_no_refresh_token_twice() {
+    let (mut stage, folder) = stage().await;
+    assert_eq!(stage.client().await.get(ECHO).await.status, 200);
+    for change in 0..3 {
+        stage.tenant.revoke_all();
+        stage
+            .tenant
+            .script(Script::delay(Face::Auth, Duration::from_millis(300)));
+        let before = refreshes_sent(&stage.tenant);
+        let mut client = stage.client().await;
+        let call = tokio::spawn(async move { client.get(ECHO).await.status.as_u16() });
+        until("it is under way", async || {
+            refreshes_sent(&stage.tenant) > before
+        })
+        .await;
+        let mut settings = resolved(&stage.tenant);
+        by_login(&mut settings, &folder.path().join("state"));
+        if change == 1 {
+            // Another lock makes another cell, and that too has the same login.
+            settings.proxy.tenants[0]
+                .endpoint
+                .lock
+                .trusted
+                .rotate_left(1);
+        }
+        stage.proxy.reload(settings).await.unwrap();
+        assert_eq!(call.await.unwrap(), 200);
+        assert_eq!(stage.get(ECHO).await.status, 200);
+    }
+    assert_eq!(stage.tenant.families_ended(), 0);
+    assert_eq!(
+        stage
+            .proxy
+            .metrics()
+            .login_valid
+            .with_label_values(&["acme", ""])
+            .get(),
+        1
+    );
+}

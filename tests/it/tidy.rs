@@ -157,6 +157,7 @@ fn secrets_are_exposed_in_few_places_only() {
             "src/proxy/headers.rs",
             "src/state/keys.rs",
             "src/token.rs",
+            "src/token/endpoint/secrets.rs",
             "src/token/login.rs",
             "src/token/wire.rs",
             "src/upstream/tunnel.rs"

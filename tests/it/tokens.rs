@@ -110,7 +110,8 @@ async fn both_shapes_of_a_refusal_are_understood_and_not_repeated() {
                 tenant.switches.bad_client_status = status;
             },
             |resolved| {
-                resolved.proxy.tenants[0].endpoint.client_secret = Some(Secret::new("not-the-one"));
+                resolved.proxy.tenants[0].endpoint.client_secrets =
+                    vec![Secret::new("not-the-one")];
             },
         )
         .await;

@@ -36,8 +36,8 @@ async fn without_a_token_started_but_not_ready_and_ready_by_itself_later() {
     let stage = Stage::with(
         |_settings| {},
         |resolved| {
-            resolved.proxy.tenants[0].endpoint.client_secret =
-                Some(sfmc_auth_proxy::secret::Secret::new("wrong"));
+            resolved.proxy.tenants[0].endpoint.client_secrets =
+                vec![sfmc_auth_proxy::secret::Secret::new("wrong")];
         },
     )
     .await;

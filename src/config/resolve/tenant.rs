@@ -216,14 +216,14 @@ fn endpoint(
     let grant = grant::grant(review, table, shape, admin);
     let scope = scope::scope(review, table, shape);
     let (auth_url, lock) = authority?;
-    let (grant_type, client_secret) = grant?;
+    let (grant_type, client_secrets) = grant?;
     Some(EndpointSettings {
         kind: kind??,
         grant_type,
         token_lifetime: kind::token_lifetime(review, table),
         auth_url,
         client_id: client_id?,
-        client_secret,
+        client_secrets,
         scope,
         refresh_before: review.duration_at(&table.child("refresh_before")),
         lock,

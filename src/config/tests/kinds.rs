@@ -42,7 +42,7 @@ fn a_tenant_of_marketing_cloud_is_what_it_was() {
         "https://mc1.auth.marketingcloudapis.com/"
     );
     assert_eq!(
-        endpoint.client_secret.as_ref().map(Secret::expose),
+        endpoint.client_secrets.first().map(Secret::expose),
         Some("s")
     );
 }
@@ -350,7 +350,7 @@ fn a_key_signs_for_a_user() {
         let endpoint = endpoint(&format!(
             "kind = \"salesforce\"\ngrant = \"jwt_bearer\"\njwt_subject = \"u@acme.example\"\n{lines}"
         ));
-        assert!(endpoint.client_secret.is_none());
+        assert!(endpoint.client_secrets.is_empty());
         match endpoint.grant_type {
             GrantType::JwtBearer {
                 subject, audience, ..

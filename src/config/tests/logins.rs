@@ -15,7 +15,7 @@ const LOGIN: &str = "subdomain = \"mc1\"\nclient_id = \"i\"\ngrant = \"authoriza
 fn login(tenant: &str, more: &str) -> (String, bool, Option<String>, Vec<String>) {
     let resolved = resolve(&format!("[tenants.acme]\n{tenant}\n{more}"));
     let endpoint = &resolved.proxy.tenants[0].endpoint;
-    let secret = endpoint.client_secret.as_ref().map(Secret::expose);
+    let secret = endpoint.client_secrets.first().map(Secret::expose);
     match &endpoint.grant_type {
         GrantType::AuthorizationCode { redirect_uri, pkce } => (
             redirect_uri.clone(),

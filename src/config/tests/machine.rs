@@ -14,7 +14,13 @@ fn bodies_take_a_quarter_of_the_memory_at_most() {
             text,
         };
         let mut faults = Faults::default();
-        let values = gather(&sources(&[]), Some(&document), Depth::Whole, &mut faults);
+        let values = gather(
+            &sources(&[]),
+            Some(&document),
+            Depth::Whole,
+            &mut faults,
+            None,
+        );
         let machine = Machine {
             memory_limit,
             parallelism: 3,

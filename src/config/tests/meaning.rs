@@ -221,8 +221,8 @@ fn secrets_and_paths() {
         Secret::expose(
             resolved.proxy.tenants[0]
                 .endpoint
-                .client_secret
-                .as_ref()
+                .client_secrets
+                .first()
                 .unwrap(),
         )
         .to_owned()
@@ -290,5 +290,43 @@ fn the_audit_record_has_a_file_in_a_directory_that_is_there() {
     assert!(
         alone[0].contains("says nothing without audit.file"),
         "{alone:?}"
+    );
+}
+
+#[test]
+fn a_client_secret_may_have_a_next_one() {
+    let secrets = |lines: &str| {
+        let text = format!("[tenants.acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"\n{lines}\n");
+        let endpoint = resolve(&text).proxy.tenants.remove(0).endpoint;
+        let secrets = endpoint.client_secrets.iter();
+        secrets
+            .map(|secret| Secret::expose(secret).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(secrets("client_secret = \"a\""), ["a"]);
+    assert_eq!(
+        secrets("client_secret = \"a\"\nclient_secret_next = \"b\""),
+        ["a", "b"]
+    );
+    let login = "grant = \"authorization_code\"\npkce = true\n";
+    assert_eq!(secrets(login), [""; 0]);
+    let both = "client_secret = \"a\"\nclient_secret_next = \"b\"";
+    assert_eq!(secrets(&format!("{login}{both}")), ["a", "b"]);
+}
+
+#[test]
+fn a_next_client_secret_alone_is_of_no_use() {
+    check_bare_tenant(
+        "subdomain = \"mc1\"\nclient_id = \"i\"\ngrant = \"authorization_code\"\npkce = true\nclient_secret_next = \"b\"\n",
+        &[
+            "6: tenants.acme.client_secret_next: takes the place of client_secret, and that is not given; call it client_secret",
+        ],
+    );
+    check_bare_tenant(
+        "subdomain = \"mc1\"\nclient_id = \"i\"\nclient_secret_next_file = \"b\"\n",
+        &[
+            "1: tenants.acme.client_secret: is missing; write client_secret_file = \"/run/secrets/…\", or client_secret = \"${NAME}\"",
+            "4: tenants.acme.client_secret_next_file: the file /nonexistent/b does not exist; name a file that holds the secret",
+        ],
     );
 }

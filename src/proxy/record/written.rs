@@ -17,7 +17,7 @@ impl Record {
             .account
             .as_ref()
             .map(|account| account.token.labels());
-        let (tenant, account) = labels.map_or(("", ""), |labels| {
+        let (tenant, account) = labels.as_ref().map_or(("", ""), |labels| {
             (labels.tenant.as_str(), labels.account.as_str())
         });
         let api = details.api.map_or("", Api::name);
@@ -53,8 +53,8 @@ impl Record {
             request_id = self.request_id.to_str().unwrap_or_default(),
             trace_id = self.trace_id.as_deref(),
             client = details.client(),
-            tenant = labels.map(|labels| labels.tenant.as_str()),
-            account = labels.map(|labels| labels.account.as_str()),
+            tenant = labels.as_ref().map(|labels| labels.tenant.as_str()),
+            account = labels.as_ref().map(|labels| labels.account.as_str()),
             api = details.api.map(Api::name),
             operation = details.operation(path),
             method = self.method.as_str(),
@@ -91,8 +91,14 @@ impl Record {
             .text("request_id", self.request_id.to_str().ok())
             .text("trace_id", self.trace_id.as_deref())
             .text("client", details.client())
-            .text("tenant", labels.map(|labels| labels.tenant.as_str()))
-            .text("account", labels.map(|labels| labels.account.as_str()))
+            .text(
+                "tenant",
+                labels.as_ref().map(|labels| labels.tenant.as_str()),
+            )
+            .text(
+                "account",
+                labels.as_ref().map(|labels| labels.account.as_str()),
+            )
             .number("account_id", account.and_then(|account| account.mid()))
             .text("api", details.api.map(Api::name))
             .text("operation", details.operation(path))

@@ -164,6 +164,24 @@ impl Tenant {
         self.endpoint.settings().grant_type.takes_login()
     }
 
+    /// Which of the client's secrets worked last; `None` if it has none.
+    pub(in crate::proxy) fn client_secret_in_use(&self) -> Option<&'static str> {
+        self.endpoint.client_secret_in_use()
+    }
+
+    /// Admits the accounts without a name that another configuration had admitted, if it may.
+    pub(in crate::proxy) fn admit_as(&self, before: &Self) {
+        let admitted: Vec<_> = {
+            let unnamed = before.unnamed.lock();
+            let unnamed = unnamed.unwrap_or_else(PoisonError::into_inner);
+            unnamed.admitted.keys().copied().collect()
+        };
+        for mid in admitted {
+            // Those that may not be selected any more are gone.
+            let _refused = self.account(mid);
+        }
+    }
+
     /// What a login can be for.
     pub(in crate::proxy) fn login(&self) -> login::Tenant {
         let account = |selected: &Arc<Selected>| Arc::clone(&selected.token);

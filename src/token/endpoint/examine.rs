@@ -15,7 +15,7 @@ use super::Endpoint;
 use crate::clock::Now;
 use crate::metrics::Metrics;
 use crate::token::tally::Tally;
-use crate::token::wire::{Question, date, retry_after, unavailable};
+use crate::token::wire::{Field, Question, date, retry_after, unavailable};
 use crate::token::{AccessToken, Labels, Mid, MintError};
 use crate::upstream::SendError;
 
@@ -76,7 +76,10 @@ impl Endpoint {
             Err(error) => return Some(Examination::without_answer(error)),
         };
         let deadline = Instant::now() + limit;
+        let secret = self.secrets.get(self.secrets.first());
+        let secret = secret.map(|secret| ("client_secret", Field::Secret(secret)));
         let fields = self.asking(account, assertion.as_ref());
+        let fields = fields.into_iter().chain(secret).collect();
         let target = self.target();
         let question = self.question(self.grant(), &self.destination, &target, fields, deadline);
         let exchange = timeout_at(deadline, question.exchange(&self.upstream));

@@ -67,7 +67,7 @@ impl Endpoint {
         let mut fields = self.with_client("refresh_token");
         fields.push(("refresh_token", Field::Secret(&kept.refresh_token)));
         let fields = with_account(fields, account);
-        let asked = self.ask("refresh_token", &destination, fields, tally, deadline);
+        let asked = self.ask_as_client("refresh_token", &destination, fields, tally, deadline);
         let granted = match asked.await {
             Err(MintError::Rejected {
                 error, description, ..
@@ -75,7 +75,11 @@ impl Endpoint {
                 return Err(if is_transient(&description) {
                     unavailable(format!("{error}: {description}"))
                 } else {
-                    login.end(format!("{error}: {description}").trim_end_matches(": ").to_owned())
+                    login.end(
+                        format!("{error}: {description}")
+                            .trim_end_matches(": ")
+                            .to_owned(),
+                    )
                 });
             }
             asked => asked?,
@@ -121,7 +125,7 @@ impl Endpoint {
         }
         let fields = with_account(fields, account);
         let granted = self
-            .ask("authorization_code", &destination, fields, tally, deadline)
+            .ask_as_client("authorization_code", &destination, fields, tally, deadline)
             .await?;
         // Nothing of what is kept is touched before the answer has shown to be of this tenant, and of use.
         self.must_be_own(&granted)?;

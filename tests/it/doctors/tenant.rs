@@ -143,7 +143,7 @@ async fn a_web_page_in_place_of_the_endpoint_is_a_portal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_secret_is_told_by_the_endpoints_own_judgement() {
     let mut case = Case::new().await;
-    case.acme().endpoint.client_secret = Some(Secret::new("canary-of-a-secret"));
+    case.acme().endpoint.client_secrets = vec![Secret::new("canary-of-a-secret")];
     let report = case.examined().await;
     let finding = report.check_failure(Stage::Token, Code::WrongClient);
     assert!(

@@ -18,23 +18,25 @@ const CALLBACK: &str = "/oauth/callback";
 const AUDIENCE: &str = "https://login.salesforce.com";
 const SANDBOX_AUDIENCE: &str = "https://test.salesforce.com";
 
-/// A grant with the client secret that goes with it, if one does. `None` if a fault was found, or nothing was to be read.
+/// A grant with the client secrets that go with it: none, one, or one and the next. `None` if a fault was found, or nothing was to be read.
 pub(super) fn grant(
     review: &mut Review<'_>,
     table: &KeyPath,
     shape: Shape,
     admin: Option<SocketAddr>,
-) -> Option<(GrantType, Option<Secret>)> {
+) -> Option<(GrantType, Vec<Secret>)> {
     match shape.grant {
         Some(GrantWord::ClientCredentials) => {
-            let secret = files::secret(review, table, "client_secret")?;
-            Some((GrantType::ClientCredentials, Some(secret)))
+            let secret = files::secret(review, table, "client_secret");
+            let next = next_secret(review, table);
+            Some((GrantType::ClientCredentials, with_next(secret?, next?)))
         }
         Some(GrantWord::AuthorizationCode) => authorization_code(review, table, shape.kind, admin),
-        Some(GrantWord::JwtBearer) => Some((jwt_bearer(review, table)?, None)),
+        Some(GrantWord::JwtBearer) => Some((jwt_bearer(review, table)?, Vec::new())),
         None => {
-            let _whether_it_is_needed_is_unknown =
-                files::optional_secret(review, table, "client_secret");
+            // Whether they are needed is not known.
+            let _secret = files::optional_secret(review, table, "client_secret");
+            let _next = files::optional_secret(review, table, "client_secret_next");
             None
         }
     }
@@ -45,8 +47,9 @@ fn authorization_code(
     table: &KeyPath,
     kind: Option<KindWord>,
     admin: Option<SocketAddr>,
-) -> Option<(GrantType, Option<Secret>)> {
+) -> Option<(GrantType, Vec<Secret>)> {
     let secret = files::optional_secret(review, table, "client_secret");
+    let next = next_secret(review, table);
     let redirect_uri = redirect_uri(review, table, admin);
     let pkce_path = table.child("pkce");
     let pkce = match review.value(&pkce_path) {
@@ -66,10 +69,32 @@ fn authorization_code(
         redirect_uri: redirect_uri?,
         pkce,
     };
-    Some((
-        grant_type,
-        secret?.map(|(hidden, _path, _origin)| hidden.secret),
-    ))
+    let secret = secret?.map(|(hidden, _path, _origin)| hidden.secret);
+    let next = next?;
+    let secrets = secret.map_or_else(Vec::new, |secret| with_next(secret, next));
+    Some((grant_type, secrets))
+}
+
+/// The secret that takes the present one's place in a rotation; the inner `None` says that there is none.
+fn next_secret(review: &mut Review<'_>, table: &KeyPath) -> Option<Option<Secret>> {
+    let found = files::optional_secret(review, table, "client_secret_next")?;
+    let Some((hidden, path, origin)) = found else {
+        return Some(None);
+    };
+    let places = ["client_secret", "client_secret_file"].map(|leaf| table.child(leaf));
+    let has_present = places.iter().any(|place| review.values.is_given(place));
+    if !has_present && !review.values.is_partial {
+        let what = "takes the place of client_secret, and that is not given";
+        let instead = format!("call it {}", path.leaf().replacen("_next", "", 1));
+        let origin = Some(origin);
+        review.faults.add(origin, &path, what, instead);
+        return None;
+    }
+    Some(Some(hidden.secret))
+}
+
+fn with_next(secret: Secret, next: Option<Secret>) -> Vec<Secret> {
+    [Some(secret), next].into_iter().flatten().collect()
 }
 
 /// As the package has it, to the letter.

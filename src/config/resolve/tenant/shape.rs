@@ -171,7 +171,12 @@ fn misfits_of_grant(
         };
         review.fault(&path, what, instead);
     }
-    for leaf in ["client_secret", "client_secret_file"] {
+    for leaf in [
+        "client_secret",
+        "client_secret_file",
+        "client_secret_next",
+        "client_secret_next_file",
+    ] {
         let path = table.child(leaf);
         if grant == JwtBearer && is_written(review, &path) {
             let what = "is of no use with grant = \"jwt_bearer\", where a key signs";

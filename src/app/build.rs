@@ -1,0 +1,118 @@
+//! The parts of a proxy, each built or bound from its settings. Starts nothing.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+use super::StartError;
+use crate::audit::Audit;
+use crate::authority::{Authority, AuthorityError};
+use crate::config::AuthorityPlace;
+use crate::login;
+use crate::metrics::Metrics;
+use crate::proxy::{self, Proxy};
+use crate::server::{self, Address, BindError, Bound};
+use crate::state::{self, Directory, StateError};
+use crate::upstream::{self, Upstream};
+
+/// A proxy that nothing leads to yet.
+pub(super) struct Built {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) state: Option<Arc<Directory>>,
+}
+
+impl Built {
+    /// The tenants whose tokens need a login.
+    pub(super) fn logins(&self) -> HashMap<String, login::Tenant> {
+        self.proxy.logins()
+    }
+}
+
+pub(super) fn build(
+    proxy: proxy::Settings,
+    upstream: upstream::Settings,
+    state: Option<state::Settings>,
+    audit: Option<Arc<Audit>>,
+) -> Result<Built, StartError> {
+    let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
+    let upstream = Upstream::new(upstream);
+    let state = directory(&proxy, state)?;
+    let proxy = Proxy::new(
+        proxy,
+        Arc::clone(&upstream),
+        Arc::clone(&metrics),
+        audit,
+        state.as_ref(),
+        Handle::current(),
+    )?;
+    Ok(Built {
+        proxy,
+        upstream,
+        metrics,
+        state,
+    })
+}
+
+/// Where logins are kept, if there are any: who has none leaves the directory to others, as `exec` beside a proxy does.
+pub(super) fn directory(
+    proxy: &proxy::Settings,
+    state: Option<state::Settings>,
+) -> Result<Option<Arc<Directory>>, StartError> {
+    let takes_login = |tenant: &proxy::TenantSettings| tenant.endpoint.grant_type.takes_login();
+    let state = state.filter(|_| proxy.tenants.iter().any(takes_login));
+    let state = state.map(Directory::open).transpose();
+    Ok(state.map_err(StartError::State)?.map(Arc::new))
+}
+
+/// All faults, one a line.
+pub(super) fn lines(errors: &[StateError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+pub(super) fn authority(place: &AuthorityPlace) -> Result<Option<Arc<Authority>>, AuthorityError> {
+    Ok(match place {
+        AuthorityPlace::Nowhere => None,
+        AuthorityPlace::ThisProcess => Some(Authority::of_this_process()?),
+        AuthorityPlace::Directory(directory) => Some(Authority::kept_in(directory)?),
+    })
+}
+
+pub(super) async fn bind_admin(
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Admin { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Binds one listener. `None`: it may be left out, and this machine has no such address.
+pub(super) fn bind(
+    address: &Address,
+    number: usize,
+    is_optional: bool,
+) -> Result<Option<Bound>, BindError> {
+    match server::bind(address, number) {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if is_optional && error.source.kind() == io::ErrorKind::AddrNotAvailable => {
+            tracing::debug!(%address, "left out: this machine has no such address");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn own_addresses(addresses: &[Address], admin: SocketAddr) -> Vec<SocketAddr> {
+    let tcp = addresses.iter().filter_map(|address| match address {
+        Address::Tcp(tcp) => Some(*tcp),
+        Address::Unix(_) => None,
+    });
+    tcp.chain([admin]).collect()
+}
