@@ -21,7 +21,8 @@ const SIZE_MAX: u64 = 64 << 10;
 
 /// Certificate and key, from the files or new.
 pub(super) fn read_or_make(directory: &Path) -> Result<(String, KeyPair), AuthorityError> {
-    if let Some(found) = read(directory)? {
+    // What is wrong without the lock may be half of what another process is making.
+    if let Ok(Some(found)) = read(directory) {
         return Ok(found);
     }
     DirBuilder::new()
