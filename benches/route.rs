@@ -21,6 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sfmc_auth_proxy::metrics::Metrics;
 use sfmc_auth_proxy::secret::Secret;
+use sfmc_auth_proxy::state::Keeper;
 use sfmc_auth_proxy::token::{
     Account, Endpoint, EndpointSettings, GrantType, InstanceLock, Kind, Labels, Route, TokenStore,
     TrustedHost,
@@ -102,7 +103,7 @@ fn account(runtime: &Runtime) -> Arc<Account> {
         endpoint_settings(origin),
         Upstream::new(upstream_settings()),
     );
-    let endpoint = Endpoint::new("bench", settings, upstream, trust, None).unwrap();
+    let endpoint = Endpoint::new("bench", settings, upstream, trust, Keeper::Memory).unwrap();
     let labels = Labels {
         tenant: "bench".to_owned(),
         account: "default".to_owned(),

@@ -11,6 +11,7 @@ mod origin;
 mod page;
 mod session;
 mod sign_in;
+mod status;
 
 #[cfg(test)]
 mod tests;
@@ -241,13 +242,14 @@ impl Admin {
             Err(refusal) => return *refusal,
         };
         match asked.path() {
+            "/" => status::show(&told, asked.is_get()),
             CALLBACK => self.callback(asked, ticket.as_ref()).await,
             "/login" => self.all_logins(asked),
             path => match path.strip_prefix("/login/") {
                 Some(tenant) => self.login(asked, tenant, ticket, body).await,
                 None => text(
                     StatusCode::NOT_FOUND,
-                    "Here are /livez, /readyz, /startupz, /metrics and /login.\n",
+                    "Here are /, /livez, /readyz, /startupz, /metrics and /login.\n",
                 ),
             },
         }

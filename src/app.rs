@@ -22,7 +22,7 @@ use crate::login::Desk;
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, SetupError, Station};
 use crate::server::{self, Address, BindError, ServeError, Serving};
-use crate::state::{Directory, StateError};
+use crate::state::{Keeper, Shared, StateError};
 use crate::token::Unavailable;
 use crate::upstream::Upstream;
 
@@ -80,7 +80,7 @@ pub struct Running {
     upstream: Arc<Upstream>,
     metrics: Arc<Metrics>,
     audit: Option<Arc<Audit>>,
-    state: Option<Arc<Directory>>,
+    keeper: Keeper,
     authority: Option<Arc<Authority>>,
     authority_place: AuthorityPlace,
     serving: Serving,
@@ -116,9 +116,10 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
         resolved.proxy,
         resolved.upstream,
         resolved.state,
+        resolved.shared,
         audit.clone(),
     )?;
-    let desk = Desk::new(built.logins(), built.state.is_some());
+    let desk = Desk::new(built.logins(), built.keeper.outlives());
     let (proxy, metrics) = (built.proxy, built.metrics);
     let optional = &resolved.optional_listeners;
     let listeners = listeners::plan(&resolved.server, optional, None, 0, &metrics)?;
@@ -141,7 +142,11 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
     let admin_pages = admin(desk, &resolved.admin, &health, &metrics, tenants)?;
     let tasks = vec![
         tokio::spawn(admin::serve(admin_listener, Arc::clone(&admin_pages))),
-        tokio::spawn(warm_up(Arc::clone(&present), Arc::clone(&health))),
+        tokio::spawn(warm_up(
+            Arc::clone(&present),
+            Arc::clone(&health),
+            built.keeper.shared().cloned(),
+        )),
     ];
     metrics.configuration_loaded(SystemTime::now());
     Ok(Running {
@@ -153,7 +158,7 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
         upstream: built.upstream,
         metrics,
         audit,
-        state: built.state,
+        keeper: built.keeper,
         authority,
         authority_place: resolved.authority,
         serving,
@@ -185,13 +190,24 @@ fn log_addresses(addresses: &[Address], admin: SocketAddr) {
 
 /// A desk for logins without a running proxy. Holds the state directory as a proxy would, so that it fails beside one.
 pub fn desk(resolved: Resolved) -> Result<Desk, StartError> {
-    let built = build::build(resolved.proxy, resolved.upstream, resolved.state, None)?;
-    Ok(Desk::new(built.logins(), built.state.is_some()))
+    let built = build::build(
+        resolved.proxy,
+        resolved.upstream,
+        resolved.state,
+        resolved.shared,
+        None,
+    )?;
+    Ok(Desk::new(built.logins(), built.keeper.outlives()))
 }
 
 /// The default account of each tenant mints at start, the others at first use. A token that is had later, because a
 /// caller asked again, makes the proxy ready as well.
-async fn warm_up(present: Arc<ArcSwap<Proxy>>, health: Arc<Health>) {
+async fn warm_up(present: Arc<ArcSwap<Proxy>>, health: Arc<Health>, shared: Option<Arc<Shared>>) {
+    if let Some(shared) = shared.filter(|shared| !shared.has_been_reached()) {
+        health.set_waits_for_redis(true);
+        shared.reached().await;
+        health.set_waits_for_redis(false);
+    }
     present
         .load_full()
         .warm_up(|tenant, outcome| match outcome {

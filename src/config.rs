@@ -61,6 +61,8 @@ pub struct Resolved {
     pub audit: Option<audit::Settings>,
     /// Where refresh tokens are kept, if they are.
     pub state: Option<state::Settings>,
+    /// What replicas share, if they do.
+    pub shared: Option<state::SharedSettings>,
     /// How it calls out.
     pub upstream: upstream::Settings,
     /// How it logs.

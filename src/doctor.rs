@@ -42,6 +42,8 @@ pub struct Settings {
     pub listeners: Vec<SocketAddr>,
     /// Where logins are kept, if they are.
     pub state: Option<state::Settings>,
+    /// Logins are on Redis, with running replicas.
+    pub is_shared: bool,
     /// How long all steps of one subject may take together.
     pub limit: Duration,
 }

@@ -60,6 +60,10 @@ pub struct Metrics {
     /// 1 while a user's login yields tokens, 0 when somebody has to log in. By tenant, and the account that has a login of its
     /// own; empty for the one that serves all others.
     pub login_valid: IntGaugeVec,
+    /// 1 while state is shared with other replicas on Redis; 0 while that is away, and where nothing is shared.
+    pub shared_state_up: IntGauge,
+    /// Questions that Redis did not answer, by operation.
+    pub shared_state_errors_total: IntCounterVec,
 }
 
 impl Metrics {
@@ -172,6 +176,15 @@ impl Metrics {
                 "login_valid",
                 "Whether a user's login yields tokens, or somebody has to log in.",
                 &["tenant", "account"],
+            )?,
+            shared_state_up: families.gauge(
+                "shared_state_up",
+                "Whether state is shared with other replicas now.",
+            )?,
+            shared_state_errors_total: families.counters(
+                "shared_state_errors_total",
+                "Questions that Redis did not answer, or not in time.",
+                &["operation"],
             )?,
             registry: registry.clone(),
         };

@@ -1,4 +1,4 @@
-//! What outlives the process: one sealed file per tenant and account in the state directory.
+//! What outlives the process: one sealed file per tenant and account in the state directory, or what replicas share on Redis.
 //!
 //! Knows nothing of what it keeps: bytes come in and go out. Never writes over a file that it cannot open, never takes a file
 //! for another's, and never returns from a write that a crash could undo. That an older copy of the same file was put back it
@@ -9,14 +9,19 @@ mod files;
 mod keys;
 mod lock;
 mod sealed;
+mod shared;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use fault::Fault;
 use files::Files;
 pub use keys::Keys;
 use lock::Lock;
+pub use shared::{
+    Entered, Entry, Lease, LoginRecord, Name, RedisUrl, RedisUrlError, Shared, SharedError,
+    SharedSettings, Spend, Wish,
+};
 
 use crate::secret::Secret;
 
@@ -29,6 +34,35 @@ pub struct Settings {
     pub directory: PathBuf,
     /// The first seals, each opens.
     pub keys: Keys,
+}
+
+/// What keeps logins, and shares tokens where they are shared.
+#[derive(Debug, Clone, Default)]
+pub enum Keeper {
+    /// Nothing outlives the process.
+    #[default]
+    Memory,
+    /// Logins are kept in this directory.
+    Directory(Arc<Directory>),
+    /// Logins and access tokens are on Redis.
+    Shared(Arc<Shared>),
+}
+
+impl Keeper {
+    /// Whether what is kept outlives the process.
+    #[must_use]
+    pub fn outlives(&self) -> bool {
+        !matches!(self, Self::Memory)
+    }
+
+    /// What is shared with other replicas, if anything is.
+    #[must_use]
+    pub fn shared(&self) -> Option<&Arc<Shared>> {
+        match self {
+            Self::Shared(shared) => Some(shared),
+            Self::Memory | Self::Directory(_) => None,
+        }
+    }
 }
 
 /// What one file is for.

@@ -9,6 +9,7 @@ mod instance;
 mod kind;
 mod life;
 mod login;
+mod package;
 mod rest;
 mod store;
 mod succession;
@@ -96,9 +97,20 @@ impl AccessToken {
         sent: Now,
         lifetime: Duration,
     ) -> Option<Self> {
+        Self::of_another(secret, instances, sent, lifetime, lifetime)
+    }
+
+    /// A token that has lived already, elsewhere: `remaining` counts from `asked`, of a whole `lifetime`.
+    pub(crate) fn of_another(
+        secret: &Secret,
+        instances: Instances,
+        asked: Now,
+        remaining: Duration,
+        lifetime: Duration,
+    ) -> Option<Self> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose())).ok()?;
         bearer.set_sensitive(true);
-        let expires = sent.after(lifetime);
+        let expires = asked.after(remaining);
         Some(Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             secret: secret.clone(),
@@ -242,6 +254,15 @@ pub enum MintError {
          Salesforce refresh_token)"
     )]
     NoRefreshToken,
+    /// What replicas share is needed, and not at hand.
+    #[error("{cause}")]
+    NotShared {
+        /// What for, and why not.
+        cause: String,
+    },
+    /// Another replica is about to have one; ask again in a moment.
+    #[error("another replica is minting, and has no token yet")]
+    Busy,
     /// The token response names an instance that is not the tenant's.
     #[error(
         "the tenant names {host} as a host of its own, which is neither below its subdomain nor in trusted_hosts"

@@ -27,6 +27,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::client::legacy::connect::HttpConnector;
 
 pub use destination::{Destination, DestinationError};
@@ -206,26 +207,54 @@ impl Upstream {
         destinations.retain(|_key, destination| Arc::strong_count(destination) > 1);
     }
 
-    /// Sends one request over a connection of its own and reads the answer whole, up to `answer_size_max` bytes. For the
-    /// rare calls that are not worth a pool: token requests.
+    /// Sends one request over a connection of its own and reads the answer whole, up to `answer_size_max` bytes.
     pub async fn send_alone(
         &self,
         destination: &Destination,
         request: Request<Full<Bytes>>,
         answer_size_max: usize,
     ) -> Result<Response<Bytes>, SendError> {
-        let mut connection = socket::connect(self, destination).await?;
-        let answer = connection
+        let connection = self.connect_alone(destination).await?;
+        connection.send(request, answer_size_max).await
+    }
+
+    /// Opens a connection for one request. For the rare calls that are not worth a pool: token requests.
+    pub async fn connect_alone<'a>(
+        &self,
+        destination: &'a Destination,
+    ) -> Result<Alone<'a>, SendError> {
+        let connection = socket::connect(self, destination).await?;
+        Ok(Alone {
+            sender: connection.sender,
+            destination,
+        })
+    }
+}
+
+/// A connection for one request, of which no byte has been sent.
+pub struct Alone<'a> {
+    sender: SendRequest<Full<Bytes>>,
+    destination: &'a Destination,
+}
+
+impl Alone<'_> {
+    /// Sends the request and reads the answer whole, up to `answer_size_max` bytes.
+    pub async fn send(
+        mut self,
+        request: Request<Full<Bytes>>,
+        answer_size_max: usize,
+    ) -> Result<Response<Bytes>, SendError> {
+        let answer = self
             .sender
             .send_request(request)
             .await
-            .map_err(|error| destination.broken(&error))?;
+            .map_err(|error| self.destination.broken(&error))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, answer_size_max)
             .collect()
             .await
             .map_err(|error| SendError::Broken {
-                host: destination.host().to_owned(),
+                host: self.destination.host().to_owned(),
                 cause: error.to_string(),
             })?;
         Ok(Response::from_parts(head, body.to_bytes()))

@@ -13,13 +13,22 @@ use super::page::{Answer, method_not_allowed, text};
 use crate::login::Desk;
 use crate::metrics::Metrics;
 
-/// What the health paths tell. Latches go one way only.
+/// What the health paths tell. Latches go one way only; the wait for Redis at the start ends once.
 #[derive(Debug, Default)]
 pub struct Health {
     tried: AtomicBool,
     had_token: AtomicBool,
     draining: AtomicBool,
-    refused: Mutex<Option<(SystemTime, usize)>>,
+    refused: Mutex<Option<Refused>>,
+    waits_for_redis: AtomicBool,
+}
+
+/// A configuration that is not in force.
+#[derive(Debug, Clone)]
+pub(super) struct Refused {
+    pub(super) at: SystemTime,
+    /// What is wrong with it, each with its place; none of it is secret.
+    pub(super) faults: Vec<String>,
 }
 
 impl Health {
@@ -38,34 +47,47 @@ impl Health {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// A new configuration was refused at this time, for so many faults; the one before stays in force.
-    pub fn set_refused(&self, at: SystemTime, faults: usize) {
-        *self.refused() = Some((at, faults));
+    /// A new configuration was refused at this time, for these faults; the one before stays in force.
+    pub fn set_refused(&self, at: SystemTime, faults: Vec<String>) {
+        *self.held() = Some(Refused { at, faults });
     }
 
     /// A new configuration is in force.
     pub fn set_accepted(&self) {
-        *self.refused() = None;
+        *self.held() = None;
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<(SystemTime, usize)>> {
+    fn held(&self) -> MutexGuard<'_, Option<Refused>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The configuration that was read last, if it is not in force.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.held().clone()
+    }
+
     fn configuration(&self) -> String {
-        match *self.refused() {
+        match self.refused() {
             None => "configuration: in force as it was read last\n".to_owned(),
-            Some((at, faults)) => format!(
-                "configuration: refused at {}: {faults} fault{}, see the log; the one before stays in force\n",
+            Some(Refused { at, faults }) => format!(
+                "configuration: refused at {}: {} fault{}, see the log; the one before stays in force\n",
                 humantime::format_rfc3339_seconds(at),
-                if faults == 1 { "" } else { "s" },
+                faults.len(),
+                if faults.len() == 1 { "" } else { "s" },
             ),
         }
+    }
+
+    /// Whether nothing is minted yet because Redis has not been reached.
+    pub fn set_waits_for_redis(&self, waits: bool) {
+        self.waits_for_redis.store(waits, Ordering::Relaxed);
     }
 
     fn not_ready_because(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Relaxed) {
             Some("draining")
+        } else if self.waits_for_redis.load(Ordering::Relaxed) {
+            Some("waiting for Redis (state.redis_url)")
         } else if !self.had_token.load(Ordering::Relaxed) {
             Some("no token has been had yet")
         } else {
@@ -133,7 +155,8 @@ impl Told<'_> {
         text(status, &words)
     }
 
-    fn tenant(&self, tenant: &str) -> String {
+    /// How a tenant stands, in words.
+    pub(super) fn tenant(&self, tenant: &str) -> String {
         let metrics = self.metrics;
         let ready = metrics.tenant_ready.with_label_values(&[tenant]).get() == 1;
         let token = if ready {

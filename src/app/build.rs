@@ -16,15 +16,15 @@ use crate::login;
 use crate::metrics::Metrics;
 use crate::proxy::{self, Proxy};
 use crate::server::{self, Address, BindError, Bound};
-use crate::state::{self, Directory, StateError};
-use crate::upstream::{self, Upstream};
+use crate::state::{self, Directory, Keeper, Shared, SharedSettings, StateError};
+use crate::upstream::{self, Trust, Upstream};
 
 /// A proxy that nothing leads to yet.
 pub(super) struct Built {
     pub(super) proxy: Arc<Proxy>,
     pub(super) upstream: Arc<Upstream>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) state: Option<Arc<Directory>>,
+    pub(super) keeper: Keeper,
 }
 
 impl Built {
@@ -38,24 +38,28 @@ pub(super) fn build(
     proxy: proxy::Settings,
     upstream: upstream::Settings,
     state: Option<state::Settings>,
+    shared: Option<SharedSettings>,
     audit: Option<Arc<Audit>>,
 ) -> Result<Built, StartError> {
     let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
     let upstream = Upstream::new(upstream);
-    let state = directory(&proxy, state)?;
+    let keeper = match shared {
+        Some(shared) => Keeper::Shared(share(shared, &metrics)?),
+        None => directory(&proxy, state)?,
+    };
     let proxy = Proxy::new(
         proxy,
         Arc::clone(&upstream),
         Arc::clone(&metrics),
         audit,
-        state.as_ref(),
+        &keeper,
         Handle::current(),
     )?;
     Ok(Built {
         proxy,
         upstream,
         metrics,
-        state,
+        keeper,
     })
 }
 
@@ -63,11 +67,23 @@ pub(super) fn build(
 pub(super) fn directory(
     proxy: &proxy::Settings,
     state: Option<state::Settings>,
-) -> Result<Option<Arc<Directory>>, StartError> {
+) -> Result<Keeper, StartError> {
     let takes_login = |tenant: &proxy::TenantSettings| tenant.endpoint.grant_type.takes_login();
     let state = state.filter(|_| proxy.tenants.iter().any(takes_login));
-    let state = state.map(Directory::open).transpose();
-    Ok(state.map_err(StartError::State)?.map(Arc::new))
+    Ok(match state {
+        None => Keeper::Memory,
+        Some(state) => {
+            let directory = Directory::open(state).map_err(StartError::State)?;
+            Keeper::Directory(Arc::new(directory))
+        }
+    })
+}
+
+fn share(settings: SharedSettings, metrics: &Arc<Metrics>) -> Result<Arc<Shared>, StartError> {
+    let trust = || Trust::without_http(&settings.extra_roots);
+    let tls = settings.url.tls().then(trust).transpose();
+    let tls = tls.map_err(|error| StartError::Process(format!("state.ca_file: {error}")))?;
+    Ok(Shared::start(settings, tls, Arc::clone(metrics)))
 }
 
 /// All faults, one a line.

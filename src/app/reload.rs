@@ -10,14 +10,14 @@ use crate::authority::Authority;
 use crate::config::{AuthorityPlace, Faults, Resolved};
 use crate::proxy::Proxy;
 use crate::server::Change;
-use crate::state::Directory;
+use crate::state::Keeper;
 use crate::{telemetry, upstream};
 
 /// All that another configuration needs, and nothing of it in use.
 struct Prepared {
     proxy: Arc<Proxy>,
     admin: Admin,
-    state: Option<Arc<Directory>>,
+    keeper: Keeper,
     authority: Option<Arc<Authority>>,
     authority_place: AuthorityPlace,
     change: Change,
@@ -40,22 +40,22 @@ impl Running {
         Ok(())
     }
 
-    /// Tells that another configuration was refused, for so many faults.
-    pub fn refused(&self, faults: usize) {
-        self.metrics.configuration_refused();
-        self.health.set_refused(SystemTime::now(), faults);
-        tracing::error!(
-            faults,
-            "the new configuration is refused; the one before stays in force"
-        );
-    }
-
-    /// The same, with its faults.
-    pub fn refused_for(&self, faults: &Faults) {
-        for fault in &faults.faults {
+    /// Tells that another configuration was refused, and for what.
+    pub fn refused(&self, faults: Vec<String>) {
+        for fault in &faults {
             tracing::error!("{fault}");
         }
-        self.refused(faults.faults.len());
+        tracing::error!(
+            faults = faults.len(),
+            "the new configuration is refused; the one before stays in force"
+        );
+        self.metrics.configuration_refused();
+        self.health.set_refused(SystemTime::now(), faults);
+    }
+
+    /// The same, with the faults of its reading.
+    pub fn refused_for(&self, faults: &Faults) {
+        self.refused(faults.faults.iter().map(ToString::to_string).collect());
     }
 
     fn prepare(&self, resolved: Resolved) -> Result<Prepared, StartError> {
@@ -65,9 +65,9 @@ impl Running {
         } else {
             build::authority(&resolved.authority)?
         };
-        let state = match &self.state {
-            Some(open) => Some(Arc::clone(open)),
-            None => build::directory(&resolved.proxy, resolved.state)?,
+        let keeper = match &self.keeper {
+            Keeper::Memory => build::directory(&resolved.proxy, resolved.state)?,
+            open => open.clone(),
         };
         let listeners = listeners::plan(
             &resolved.server,
@@ -81,10 +81,10 @@ impl Running {
         // Those that are about to be left have connections as well.
         let mut left = self.serving.left();
         left.extend(&listeners.leave);
-        let proxy = before.next(resolved.proxy, &listeners.numbers, &left, state.as_ref())?;
+        let proxy = before.next(resolved.proxy, &listeners.numbers, &left, &keeper)?;
         let token = resolved.admin.token.as_ref();
         let admin = self.admin_pages.load();
-        let admin = admin.next(token, proxy.logins(), state.is_some(), names);
+        let admin = admin.next(token, proxy.logins(), keeper.outlives(), names);
         let drain = super::Drain::of(&resolved.server);
         let mut listeners = listeners;
         let openings = std::mem::take(&mut listeners.openings);
@@ -94,7 +94,7 @@ impl Running {
         Ok(Prepared {
             admin: admin.map_err(|error| StartError::Process(error.to_string()))?,
             proxy,
-            state,
+            keeper,
             authority,
             authority_place: resolved.authority,
             change,
@@ -121,7 +121,7 @@ impl Running {
         self.log_listeners(&listeners.addresses);
         self.addresses = listeners.addresses;
         self.next_number = listeners.next_number;
-        self.state = prepared.state;
+        self.keeper = prepared.keeper;
         self.authority = prepared.authority;
         self.authority_place = prepared.authority_place;
         self.drain = prepared.drain;

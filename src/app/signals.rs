@@ -96,8 +96,7 @@ async fn judge(running: &mut Running, proposal: Proposal) {
                     true
                 }
                 Err(error) => {
-                    tracing::error!("{error}");
-                    running.refused(1);
+                    running.refused(vec![error.to_string()]);
                     false
                 }
             }

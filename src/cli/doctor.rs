@@ -111,6 +111,7 @@ fn examine(
         environment: environment.unwrap_or_default(),
         listeners: resolved.server.listeners.iter().filter_map(tcp).collect(),
         state: resolved.state,
+        is_shared: resolved.shared.is_some(),
         limit: doctor::LIMIT,
     };
     for subject in subjects {

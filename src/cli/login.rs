@@ -105,16 +105,19 @@ fn logged_in(
         .build();
     let runtime = runtime.map_err(|error| failure(format!("no runtime: {error}")))?;
     let admin = resolved.admin.listen;
-    let is_kept = resolved.state.is_some();
+    let is_kept = resolved.state.is_some() || resolved.shared.is_some();
+    // No directory's lock tells of a proxy that runs here, and the browser comes back to its address.
+    let is_shared = resolved.shared.is_some();
     let login = Login {
         account: mid.map(|mid| mid.to_string()),
         tenant,
         redirect_uri,
         hidden: config::expanded_variables(sources),
         no_browser: arguments.no_browser,
+        is_shared,
     };
     let ended = runtime.block_on(async {
-        if !is_kept {
+        if !is_kept || (is_shared && healthcheck::living(admin).is_some()) {
             return login.at_running_proxy(admin, no_state(), out);
         }
         match app::desk(resolved) {
@@ -139,6 +142,8 @@ struct Login {
     /// Variables that hold secrets, which no browser is given.
     hidden: BTreeSet<String>,
     no_browser: bool,
+    /// The login is for all replicas.
+    is_shared: bool,
 }
 
 impl Login {
@@ -202,11 +207,14 @@ impl Login {
             Some(mid) => format!("{place} (account {mid})"),
             None => place.to_string(),
         };
+        let kept = if self.is_shared {
+            "on Redis; every replica takes it from there"
+        } else {
+            "in the state directory; `run` takes it from there"
+        };
         say(
             out,
-            &format!(
-                "Logged in: {place}. The login is kept in the state directory; `run` takes it from there."
-            ),
+            &format!("Logged in: {place}. The login is kept {kept}."),
         );
         Ok(())
     }
@@ -268,7 +276,7 @@ fn redirect_uri(resolved: &Resolved, name: &str) -> Result<Uri, LoginFailure> {
 fn no_state() -> LoginFailure {
     LoginFailure::Usage(
         "such a login would be lost at once: no [state] is configured, and no proxy is running at admin.listen. Set state.dir \
-         and state.key_file, or start `sfmc-auth-proxy run` first and log in there"
+         (or state.redis_url) and state.key_file, or start `sfmc-auth-proxy run` first and log in there"
             .to_owned(),
     )
 }

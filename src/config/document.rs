@@ -11,8 +11,8 @@ use super::Depth;
 use super::expand::{self, ExpandError};
 use super::fault::{Faults, Origin};
 use super::key_path::KeyPath;
-use super::keys::{self, Key, Served};
-use super::layers::{Values, not_served};
+use super::keys::{self, Key};
+use super::layers::Values;
 use super::suggest;
 use super::value::Raw;
 
@@ -163,11 +163,6 @@ impl Walk<'_> {
     fn leaf(&mut self, path: KeyPath, key: &'static Key, origin: Origin, value: &DeValue<'_>) {
         if matches!(&origin, Origin::File { line, .. } if self.broken.contains(line)) {
             self.values.spoil(path, origin);
-            return;
-        }
-        if key.served == Served::Later {
-            let (what, instead) = not_served(&path);
-            self.fault(origin, &path, &what, instead);
             return;
         }
         match self.raw(&path, &origin, value) {

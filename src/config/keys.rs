@@ -59,8 +59,6 @@ pub(super) enum Served {
     Now,
     /// Only with this value, which says what this version does anyway; written as its environment variable would be.
     Only(&'static str),
-    /// By a later version: refused by name.
-    Later,
 }
 
 /// One key of the configuration.

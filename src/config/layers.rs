@@ -219,12 +219,7 @@ impl Values {
 
     fn accept_bare(&mut self, key: &'static Key, text: &str, origin: Origin, faults: &mut Faults) {
         let path = KeyPath::of(key.pattern);
-        if key.served == Served::Later {
-            let (what, instead) = not_served(&path);
-            faults.add(Some(origin), &path, what, instead);
-        } else {
-            self.accept(path, key, Raw::bare(text), origin, faults);
-        }
+        self.accept(path, key, Raw::bare(text), origin, faults);
     }
 
     /// The local CA is kept where the desktop's convention has such things, if it is kept at all.
@@ -274,14 +269,6 @@ impl Values {
             vec![KeyPath::of(key.pattern)]
         }
     }
-}
-
-/// What to say of a key that this version does not serve.
-pub(super) fn not_served(path: &KeyPath) -> (String, String) {
-    (
-        format!("`{path}` is not part of this version"),
-        "leave it out".to_owned(),
-    )
 }
 
 fn refusal(path: &KeyPath, key: &Key, value: &Value) -> Option<(String, String)> {

@@ -38,9 +38,6 @@ pub fn reference() -> String {
         section(&mut text, table, doc);
     }
     text.push_str("\n## Not part of this version\n\nRefused by name, and not ignored:\n\n");
-    for key in KEYS.iter().filter(|key| key.served == Served::Later) {
-        let _written = writeln!(text, "- `{}`", readable(key.pattern));
-    }
     for key in KEYS {
         if let Served::Only(_) = key.served {
             let name = readable(key.pattern);
@@ -56,10 +53,7 @@ fn section(text: &mut String, table: &str, doc: &str) {
         _ => format!("`{}`", suggest::header(table)),
     };
     let _written = writeln!(text, "\n## {title}\n\n{doc}\n");
-    for key in KEYS
-        .iter()
-        .filter(|key| key.table() == table && key.served != Served::Later)
-    {
+    for key in KEYS.iter().filter(|key| key.table() == table) {
         let name = if key.leaf() == "*" {
             "NAME"
         } else {

@@ -111,12 +111,13 @@ struct Parts {
     limits: limits::Limits,
     audit: Option<audit::Settings>,
     admin_token: Option<Option<Secret>>,
-    state: Option<Option<crate::state::Settings>>,
+    state: Option<state::State>,
 }
 
 impl Parts {
     fn put_together(self, review: &Review<'_>, file: Option<PathBuf>) -> Option<Resolved> {
         let limits = &self.limits;
+        let (kept, shared) = self.state?;
         Some(Resolved {
             server: server_settings(review, limits, &self.listening, self.tls?),
             optional_listeners: self.listening.optional,
@@ -154,7 +155,8 @@ impl Parts {
                 body_stall_timeout: review.duration("timeouts.body_stall"),
             },
             audit: self.audit,
-            state: self.state?,
+            state: kept,
+            shared,
             telemetry: telemetry(review),
             file,
             warnings: Vec::new(),

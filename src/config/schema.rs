@@ -91,7 +91,7 @@ fn put(object: &mut Json, name: &str, value: Json) {
 }
 
 fn served() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(|key| key.served != Served::Later)
+    KEYS.iter()
 }
 
 fn require(table: &str, object: &mut Json) {
@@ -128,7 +128,16 @@ fn require(table: &str, object: &mut Json) {
         }
         "clients.*" => put_all(object, not_both("secret")),
         "admin" => put_all(object, not_both("token")),
-        "state" => put_all(object, not_both("key")),
+        "state" => put(
+            object,
+            "allOf",
+            json!([
+                not_both("key"),
+                not_both("redis_url"),
+                {"not": {"required": ["dir", "redis_url"]}},
+                {"not": {"required": ["dir", "redis_url_file"]}},
+            ]),
+        ),
         "listen.tls" => put(
             object,
             "dependentRequired",
@@ -153,7 +162,7 @@ fn put_all(object: &mut Json, more: Json) {
 fn leaf(key: &Key) -> Json {
     let mut leaf = match key.served {
         Served::Only(only) => constant(key.kind, only),
-        Served::Now | Served::Later => values(key.kind),
+        Served::Now => values(key.kind),
     };
     put(&mut leaf, "description", json!(key.doc));
     if let Some(default) = key.default {

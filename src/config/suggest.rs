@@ -1,7 +1,7 @@
 //! What somebody may have meant by a name that nobody knows.
 
 use super::key_path::{KeyPath, Step};
-use super::keys::{KEYS, Key, Served};
+use super::keys::{KEYS, Key};
 
 /// The candidate nearest to a word, if any is near enough to be a slip of the pen.
 pub(super) fn nearest<'a>(
@@ -62,7 +62,7 @@ fn did_you_mean(parent: &KeyPath, name: &str) -> String {
 }
 
 fn served() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(|key| key.served != Served::Later)
+    KEYS.iter()
 }
 
 /// A key of this name in another table.

@@ -15,6 +15,7 @@ use super::calls::{self, Wanted};
 use super::mint::{self, Asked};
 use super::{Code, Finding, Settings, Stage, Step, Subject, clock};
 use crate::metrics::Metrics;
+use crate::state::Keeper;
 use crate::token::{AccessToken, Endpoint, EndpointSettings, GrantType, Kind, is_loopback};
 use crate::upstream::{Destination, Trust, Upstream};
 use road::Road;
@@ -126,7 +127,7 @@ async fn run(settings: &Settings, subject: &Subject, report: &mut Report<'_>) {
                 endpoint_settings.clone(),
                 Arc::clone(&upstream),
                 trust.clone(),
-                None,
+                Keeper::Memory,
             )?;
             Ok((destination, endpoint))
         });

@@ -186,7 +186,9 @@ fn redeeming(error: &MintError) -> &'static str {
             "invalid_scope" => "Compare scope with what the package grants.",
             _ => "Compare the tenant's settings with the package, and log in again.",
         },
-        MintError::Unavailable { .. } => "Log in again in a moment.",
+        MintError::Unavailable { .. } | MintError::NotShared { .. } | MintError::Busy => {
+            "Log in again in a moment."
+        }
         MintError::LoginNeeded { .. } | MintError::NoRefreshToken => {
             "See to it that the package grants offline access, and that the tenant's scope, where it is set, asks for it; then log in \
              again. A login from before is as it was."

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use super::attempts::{ATTEMPTS_MAX, LIFETIME, SESSION_ATTEMPTS_MAX};
 use super::*;
 use crate::metrics::Metrics;
+use crate::state::Keeper;
 use crate::token::{Endpoint, EndpointSettings, InstanceLock, Kind, Labels, TokenStore};
 use crate::upstream::{self, Trust, Upstream};
 
@@ -44,7 +45,7 @@ fn desk(pkce: bool) -> Desk {
         lock: InstanceLock::default(),
     };
     let trust = Trust::system().unwrap();
-    let endpoint = Endpoint::new("acme", settings, upstream(), trust, None).unwrap();
+    let endpoint = Endpoint::new("acme", settings, upstream(), trust, Keeper::Memory).unwrap();
     let endpoint = Arc::new(endpoint);
     let store = TokenStore::new(Handle::current(), Metrics::new().unwrap(), 2, 20);
     let account = |mid, name: &str| {

@@ -18,7 +18,7 @@ use crate::audit::Audit;
 use crate::identity::{Clients, Throttle};
 use crate::login;
 use crate::metrics::Metrics;
-use crate::state::Directory;
+use crate::state::Keeper;
 use crate::token::{Endpoint, TokenStore, Unavailable};
 use crate::upstream::{DestinationError, Trust, TrustError, Upstream};
 
@@ -89,7 +89,7 @@ impl Proxy {
         upstream: Arc<Upstream>,
         metrics: Arc<Metrics>,
         audit: Option<Arc<Audit>>,
-        state: Option<&Arc<Directory>>,
+        keeper: &Keeper,
         mints: Handle,
     ) -> Result<Arc<Self>, SetupError> {
         let (accounts_max, mints_max) = (accounts_max(&settings), settings.forced_mints_max);
@@ -104,13 +104,13 @@ impl Proxy {
             audit,
         };
         let legacy = Legacy {
-            store: Arc::new(store),
+            store: Arc::new(store.sharing(keeper.shared().cloned())),
             trusts: Arc::default(),
             endpoints: Arc::default(),
             before: None,
         };
         let numbers: Vec<_> = (0..settings.listeners.len()).collect();
-        let proxy = Self::put_together(settings, (&numbers, &[]), ground, legacy, state)?;
+        let proxy = Self::put_together(settings, (&numbers, &[]), ground, legacy, keeper)?;
         proxy.show_families();
         Ok(Arc::new(proxy))
     }
@@ -123,7 +123,7 @@ impl Proxy {
         settings: Settings,
         numbers: &[usize],
         left: &[usize],
-        state: Option<&Arc<Directory>>,
+        keeper: &Keeper,
     ) -> Result<Arc<Self>, SetupError> {
         let (accounts_max, mints_max) = (accounts_max(&settings), settings.forced_mints_max);
         let ground = Ground {
@@ -140,7 +140,7 @@ impl Proxy {
             endpoints: Arc::clone(&self.endpoints),
             before: Some(self),
         };
-        Self::put_together(settings, (numbers, left), ground, legacy, state).map(Arc::new)
+        Self::put_together(settings, (numbers, left), ground, legacy, keeper).map(Arc::new)
     }
 
     /// This proxy serves from now on, in the place of the one that it was made from.
@@ -156,10 +156,10 @@ impl Proxy {
         (numbers, left): (&[usize], &[usize]),
         ground: Ground,
         legacy: Legacy<'_>,
-        state: Option<&Arc<Directory>>,
+        keeper: &Keeper,
     ) -> Result<Self, SetupError> {
         let router = Router::new(
-            tenants(&settings, &ground.upstream, state, &legacy)?,
+            tenants(&settings, &ground.upstream, keeper, &legacy)?,
             settings.default_tenant.as_deref(),
             selections(&settings, numbers, left, legacy.before),
         );
@@ -322,7 +322,7 @@ fn accounts_max(settings: &Settings) -> u64 {
 fn tenants(
     settings: &Settings,
     upstream: &Arc<Upstream>,
-    state: Option<&Arc<Directory>>,
+    keeper: &Keeper,
     legacy: &Legacy<'_>,
 ) -> Result<Vec<Arc<Tenant>>, SetupError> {
     let unnamed = Arc::new(AtomicUsize::new(0));
@@ -331,7 +331,7 @@ fn tenants(
         let name = tenant.name.as_str();
         let trust = legacy.trusts.of(tenant)?;
         let (settings, upstream) = (tenant.endpoint.clone(), Arc::clone(upstream));
-        let endpoint = Endpoint::new(name, settings, upstream, trust, state.cloned());
+        let endpoint = Endpoint::new(name, settings, upstream, trust, keeper.clone());
         let endpoint = endpoint.map_err(|source| SetupError::AuthUrl {
             tenant: name.to_owned(),
             source,

@@ -6,7 +6,9 @@ mod examine;
 mod granted;
 mod refresh;
 mod secrets;
+mod shared;
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 pub use examine::{Examination, Seen};
@@ -17,7 +19,7 @@ use tokio::time::Instant;
 use super::assertion::Claims;
 use super::login::Logins;
 use super::tally::Tally;
-use super::wire::{Field, Format, Granted, Question, unavailable};
+use super::wire::{Asked, Field, Format, Granted, Question, unavailable};
 use super::{AccessToken, EndpointSettings, GrantType, Kind, Mid, MintError};
 use secrets::Secrets;
 
@@ -25,7 +27,7 @@ pub(super) use secrets::NAMES as SECRET_NAMES;
 
 use crate::clock::Now;
 use crate::secret::Secret;
-use crate::state::Directory;
+use crate::state::Keeper;
 use crate::upstream::{Destination, DestinationError, Trust, Upstream};
 
 /// One tenant's token endpoint.
@@ -41,27 +43,28 @@ pub struct Endpoint {
 type Fields<'a> = Vec<(&'static str, Field<'a>)>;
 
 impl Endpoint {
-    /// Looks the endpoint's address up in `upstream`; calls nobody. The refresh tokens of `tenant` are kept in `state`, and
-    /// without one in memory.
+    /// Looks the endpoint's address up in `upstream`; calls nobody. The refresh tokens of `tenant` are kept by `keeper`.
     pub fn new(
         tenant: &str,
         settings: EndpointSettings,
         upstream: Arc<Upstream>,
         trust: Trust,
-        state: Option<Arc<Directory>>,
+        keeper: Keeper,
     ) -> Result<Self, DestinationError> {
         let destination = upstream.destination(&settings.auth_url, &trust)?;
         // Found wrong now, and not with the first token.
         if let Kind::AccountEngagement { api_url, .. } = &settings.kind {
             upstream.destination(api_url, &trust)?;
         }
+        let auth_url = settings.auth_url.to_string();
+        let logins = Logins::new(tenant, &auth_url, &settings.client_id, keeper);
         Ok(Self {
             secrets: Secrets::new(settings.client_secrets.clone()),
             settings,
             destination,
             upstream,
             trust,
-            logins: Arc::new(Logins::new(tenant, state)),
+            logins: Arc::new(logins),
         })
     }
 
@@ -224,8 +227,7 @@ impl Endpoint {
         ]
     }
 
-    /// Asks with the client's secret: the one that worked last. If the server does not know it, and there is another, that one
-    /// is tried once.
+    /// Asks with the client's secret.
     async fn ask_as_client(
         &self,
         grant: &'static str,
@@ -234,43 +236,61 @@ impl Endpoint {
         tally: &Tally,
         deadline: Instant,
     ) -> Result<Granted, MintError> {
+        let leave = ready(Ok(()));
+        let asking = self.ask_as_client_after(leave, grant, destination, fields, tally, deadline);
+        asking.await.outcome
+    }
+
+    /// The same, and waits for `leave` between the connection and the first request. The secret is the one that worked last; if
+    /// the server does not know it, and there is another, that one is tried once.
+    async fn ask_as_client_after(
+        &self,
+        leave: impl Future<Output = Result<(), MintError>>,
+        grant: &'static str,
+        destination: &Destination,
+        fields: Fields<'_>,
+        tally: &Tally,
+        deadline: Instant,
+    ) -> Asked {
         let mut place = self.secrets.first();
         let with_secret = |place: usize| {
             let secret = self.secrets.get(place);
             let secret = secret.map(|secret| ("client_secret", Field::Secret(secret)));
             fields.iter().copied().chain(secret).collect()
         };
-        let mut asked = self
-            .ask(grant, destination, with_secret(place), tally, deadline)
-            .await;
-        if is_refusal(&asked)
+        let first = with_secret(place);
+        let asking = self.ask_after(leave, grant, destination, first, tally, deadline);
+        let mut asked = asking.await;
+        if is_refusal(&asked.outcome)
             && let Some(other) = self.secrets.refused(place)
         {
             place = other;
-            asked = self
-                .ask(grant, destination, with_secret(place), tally, deadline)
-                .await;
-            if is_refusal(&asked) {
+            let (leave, second) = (ready(Ok(())), with_secret(place));
+            let asking = self.ask_after(leave, grant, destination, second, tally, deadline);
+            asked = asking.await;
+            if is_refusal(&asked.outcome) {
                 self.secrets.refused(place);
             }
         }
-        if asked.is_ok() && self.secrets.accepted(place) {
+        if asked.outcome.is_ok() && self.secrets.accepted(place) {
             tally.client_secret(place);
         }
         asked
     }
 
-    async fn ask(
+    /// Asks once, and waits for `leave` between the connection and the request.
+    async fn ask_after(
         &self,
+        leave: impl Future<Output = Result<(), MintError>>,
         grant: &'static str,
         destination: &Destination,
         fields: Fields<'_>,
         tally: &Tally,
         deadline: Instant,
-    ) -> Result<Granted, MintError> {
+    ) -> Asked {
         let target = self.target();
         let question = self.question(grant, destination, &target, fields, deadline);
-        question.ask(&self.upstream, tally).await
+        question.ask_after(leave, &self.upstream, tally).await
     }
 
     fn target(&self) -> String {

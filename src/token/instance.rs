@@ -142,6 +142,11 @@ impl InstanceUrl {
         &self.destination
     }
 
+    /// The whole URL, with a slash at its end; the lock would let it through again.
+    pub(super) fn url(&self) -> String {
+        format!("{}{}/", self.destination.url(), self.base_path)
+    }
+
     /// What stands before every path, without a trailing slash; mostly empty.
     #[must_use]
     pub fn base_path(&self) -> &str {
@@ -151,6 +156,6 @@ impl InstanceUrl {
 
 impl fmt::Debug for InstanceUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}{}/", self.destination.url(), self.base_path)
+        formatter.write_str(&self.url())
     }
 }

@@ -236,10 +236,7 @@ impl Life {
 
     /// The tenant accepted `token` on this route.
     pub(super) fn accepted(&mut self, token: u64, route: Route) {
-        let by_current = self
-            .current
-            .as_ref()
-            .is_some_and(|current| current.number() == token);
+        let by_current = self.is_current(token);
         self.rests.accepted(route, by_current);
         if by_current && self.minted_for == Some(route) {
             self.minted_for = None;
@@ -255,6 +252,8 @@ impl Life {
     pub(super) fn minted(&mut self, now: Now, outcome: &Minted) {
         let cause = self.minting.take();
         match outcome {
+            // The budget that all replicas share is spent.
+            Ok(token) if self.is_current(token.number()) => {}
             Ok(token) => {
                 self.current = Some(Arc::clone(token));
                 self.cooldown = None;
@@ -295,10 +294,18 @@ impl Life {
                 self.cooldown_length
                     .max(retry_after.unwrap_or_default().min(RETRY_AFTER_LONGEST))
             }
-            // Found out without asking anybody: the next call may come right after the login.
-            MintError::LoginNeeded { .. } | MintError::NoRefreshToken => COOLDOWN_SHORTEST,
+            // Found out without asking the tenant: the next call may come right after the login, or the other's token.
+            MintError::LoginNeeded { .. }
+            | MintError::NoRefreshToken
+            | MintError::NotShared { .. }
+            | MintError::Busy => COOLDOWN_SHORTEST,
             MintError::Rejected { .. } | MintError::Untrusted { .. } => COOLDOWN_LONGEST,
         }
+    }
+
+    /// Whether the mint in flight is for a refusal.
+    pub(super) fn is_forced(&self) -> bool {
+        matches!(self.minting, Some(Cause::Refusal { .. }))
     }
 
     /// How long the cool-down still lasts.
@@ -306,6 +313,11 @@ impl Life {
         self.cooldown.as_ref().map_or(Duration::ZERO, |cooldown| {
             cooldown.until.saturating_duration_since(now.monotonic)
         })
+    }
+
+    fn is_current(&self, token: u64) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|current| current.number() == token)
     }
 
     /// The present token, whatever its stage.

@@ -3,6 +3,8 @@
 //! A refresh token is spent by being sent, so that one is sent at a time, and its successor is durable before the old one is
 //! forgotten and before anything else of the answer is used. Never speaks the wire.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +15,15 @@ use tokio::sync::OwnedMutexGuard;
 use super::wire::unavailable;
 use super::{AccessToken, Mid, MintError};
 use crate::secret::Secret;
-use crate::state::{Directory, Slot};
+use crate::state::{Keeper, LoginRecord, Name, Slot, Spend};
+pub(super) use shared::mark;
 
 /// All logins of one tenant.
 pub(super) struct Logins {
     tenant: String,
-    state: Option<Arc<Directory>>,
+    /// Whose logins these are, for what replicas share: the auth base and the client id.
+    owner: [String; 2],
+    keeper: Keeper,
     slots: Mutex<HashMap<Option<Mid>, Arc<tokio::sync::Mutex<Login>>>>,
     /// The process is about to end: what is sent now may be answered to nobody.
     is_closed: AtomicBool,
@@ -27,7 +32,11 @@ pub(super) struct Logins {
 /// One login, for an account of its own or for all that have none.
 pub(super) struct Login {
     slot: Slot,
-    state: Option<Arc<Directory>>,
+    keeper: Keeper,
+    /// What it is called where replicas share it.
+    name: Name,
+    /// What was read there.
+    record: Option<LoginRecord>,
     loaded: bool,
     kept: Option<Kept>,
     /// Not yet durable.
@@ -52,14 +61,18 @@ struct Written {
     refresh_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_url: Option<String>,
+    /// Only where replicas share it: why it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
 }
 
 impl Logins {
-    /// Keeps them there, or, without a state directory, in memory alone.
-    pub(super) fn new(tenant: &str, state: Option<Arc<Directory>>) -> Self {
+    /// Keeps them there. `auth_url` and `client_id` tell what replicas share from what others share there.
+    pub(super) fn new(tenant: &str, auth_url: &str, client_id: &str, keeper: Keeper) -> Self {
         Self {
             tenant: tenant.to_owned(),
-            state,
+            owner: [auth_url.to_owned(), client_id.to_owned()],
+            keeper,
             slots: Mutex::default(),
             is_closed: AtomicBool::new(false),
         }
@@ -99,12 +112,17 @@ impl Logins {
     }
 
     fn fresh(&self, account: Option<Mid>) -> Login {
+        let [auth_url, client_id] = &self.owner;
+        let of = account.map(|account| account.to_string());
+        let tenant = Some(self.tenant.as_str());
         Login {
             slot: Slot {
                 tenant: self.tenant.clone(),
                 account,
             },
-            state: self.state.clone(),
+            keeper: self.keeper.clone(),
+            name: Name::of(&[Some(auth_url), Some(client_id), tenant, of.as_deref()]),
+            record: None,
             loaded: false,
             kept: None,
             unsaved: false,
@@ -130,14 +148,16 @@ impl Logins {
 
 impl Login {
     async fn load(&mut self) -> Result<(), MintError> {
-        if self.loaded {
-            return Ok(());
-        }
-        if let Some(state) = self.state.clone() {
-            let slot = self.slot.clone();
-            let read = blocking(move || state.read(&slot)).await?;
-            let content = read.map_err(|error| unavailable(error.to_string()))?;
-            self.kept = content.as_ref().map(Kept::read).transpose()?;
+        match self.keeper.clone() {
+            // Others may have gone on with it.
+            Keeper::Shared(shared) => return self.load_shared(&shared).await,
+            Keeper::Directory(state) if !self.loaded => {
+                let slot = self.slot.clone();
+                let read = blocking(move || state.read(&slot)).await?;
+                let content = read.map_err(|error| unavailable(error.to_string()))?;
+                self.kept = content.as_ref().map(Kept::read).transpose()?;
+            }
+            Keeper::Directory(_) | Keeper::Memory => {}
         }
         self.loaded = true;
         Ok(())
@@ -153,8 +173,16 @@ impl Login {
     }
 
     /// A new refresh token takes the place of the old one. When this returns without an error, it is durable; after an error
-    /// it is held in memory, and the next use tries again to write it down.
-    pub(super) async fn keep(&mut self, kept: Kept) -> Result<(), MintError> {
+    /// it is held in memory, and the next use tries again to write it down. Where replicas share it, this goes on until it is
+    /// written; `spend` is what it came from, if not a user's login.
+    pub(super) async fn keep(
+        &mut self,
+        kept: Kept,
+        spend: Option<&Spend>,
+    ) -> Result<(), MintError> {
+        if let Keeper::Shared(shared) = self.keeper.clone() {
+            return self.keep_shared(&shared, kept, spend).await;
+        }
         self.kept = Some(kept);
         self.unsaved = true;
         self.ended = None;
@@ -165,8 +193,8 @@ impl Login {
         if !self.unsaved {
             return Ok(());
         }
-        if let (Some(state), Some(kept)) = (self.state.clone(), &self.kept) {
-            let (slot, content) = (self.slot.clone(), kept.written()?);
+        if let (Keeper::Directory(state), Some(kept)) = (self.keeper.clone(), &self.kept) {
+            let (slot, content) = (self.slot.clone(), kept.written(None)?);
             let written = blocking(move || state.write(&slot, &content)).await?;
             written.map_err(|error| {
                 let Slot { tenant, .. } = &self.slot;
@@ -179,7 +207,12 @@ impl Login {
     }
 
     /// The server does not honour it any more: nothing is sent with it again, until somebody logs in.
-    pub(super) fn end(&mut self, why: String) -> MintError {
+    pub(super) async fn end(&mut self, why: String, spend: Option<&Spend>) -> MintError {
+        if let Some(spend) = spend
+            && let Err(error) = self.end_shared(&why, spend).await
+        {
+            return error;
+        }
         let place = self.place();
         let tenant = &self.slot.tenant;
         tracing::error!(
@@ -201,7 +234,7 @@ impl Login {
     /// A user has logged in: what was there before is of no use any more.
     pub(super) async fn begin(&mut self, kept: Kept) -> Result<(), MintError> {
         self.late = None;
-        self.keep(kept).await
+        self.keep(kept, None).await
     }
 
     /// What it is for.
@@ -238,18 +271,25 @@ impl Login {
 
 impl Kept {
     fn read(content: &Secret) -> Result<Self, MintError> {
-        let written: Written = serde_json::from_str(content.expose())
-            .map_err(|_quotes| unavailable("what is kept of the login is no refresh token"))?;
-        Ok(Self {
-            refresh_token: Secret::new(written.refresh_token),
-            auth_url: written.auth_url,
-        })
+        Self::read_with_end(content).map(|(kept, _ended)| kept)
     }
 
-    fn written(&self) -> Result<Secret, MintError> {
+    /// What is kept, and why the login has ended, if it has.
+    fn read_with_end(content: &Secret) -> Result<(Self, Option<String>), MintError> {
+        let written: Written = serde_json::from_str(content.expose())
+            .map_err(|_quotes| unavailable("what is kept of the login is no refresh token"))?;
+        let kept = Self {
+            refresh_token: Secret::new(written.refresh_token),
+            auth_url: written.auth_url,
+        };
+        Ok((kept, written.ended))
+    }
+
+    fn written(&self, ended: Option<&str>) -> Result<Secret, MintError> {
         let written = Written {
             refresh_token: self.refresh_token.expose().to_owned(),
             auth_url: self.auth_url.clone(),
+            ended: ended.map(str::to_owned),
         };
         let text = serde_json::to_string(&written);
         text.map(Secret::new)

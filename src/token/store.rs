@@ -3,6 +3,9 @@
 //! The key is endpoint, client id, account and scope: two tenants that name the same package share a token, two accounts
 //! never do, nor two tenants whose tokens are users', or of core Salesforce. No lock is ever held over the network, and a present, fresh token is had without any lock at all.
 
+mod alone;
+mod shared;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,24 +15,20 @@ use moka::sync::Cache;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use self::shared::Cell;
 use super::flight::{Landing, broken_off, landing};
 use super::life::{Attempt, Because, Cure, Life, Wanted};
+use super::package::{Key, Packages};
 use super::rest::Route;
 use super::succession::{Labels, Succession, Terms};
 use super::tally::Tally;
-use super::{
-    AccessToken, AuthorizationCode, Endpoint, InstanceLock, Kind, Mid, MintError, Minted, Stage,
-};
+use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
 use crate::clock::Now;
 use crate::metrics::{Metrics, epoch_seconds};
+use crate::state::Shared;
 
-/// One mint: at most so many calls,
-const ATTEMPTS_MAX: u32 = 3;
-/// within this time,
+/// One mint, whatever it takes: so long at most.
 const MINT_TIMEOUT: Duration = Duration::from_secs(15);
-/// none of which may take longer than this.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a request gets no token.
 #[derive(Debug, Clone)]
@@ -51,23 +50,6 @@ pub enum AfterRefusal {
     Unavailable(Unavailable),
 }
 
-/// Where tokens come from and for whom, and where they may go: a token that was minted under one lock is not used under
-/// another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    auth_url: String,
-    client_id: String,
-    account: Option<Mid>,
-    scope: Option<String>,
-    /// The tenant's name, where the package alone does not tell whose tokens these are.
-    tenant: Option<String>,
-    kind: Kind,
-    /// By which grant, and for which user where an assertion names one.
-    grant: (&'static str, Option<String>),
-    lock: InstanceLock,
-    trust: usize,
-}
-
 /// All cells.
 pub struct TokenStore {
     cells: Cache<Key, Arc<Account>>,
@@ -75,6 +57,8 @@ pub struct TokenStore {
     metrics: Arc<Metrics>,
     forced_mints_max: u32,
     succession: Succession,
+    shared: Option<Arc<Shared>>,
+    packages: Packages,
 }
 
 impl TokenStore {
@@ -93,6 +77,8 @@ impl TokenStore {
             metrics,
             forced_mints_max,
             succession: Succession::default(),
+            shared: None,
+            packages: Packages::default(),
         }
     }
 
@@ -105,6 +91,7 @@ impl TokenStore {
         let (runtime, metrics) = (self.runtime.clone(), Arc::clone(&self.metrics));
         Self {
             succession,
+            shared: self.shared.clone(),
             ..Self::new(runtime, metrics, accounts_max, forced_mints_max)
         }
     }
@@ -123,24 +110,7 @@ impl TokenStore {
         labels: Labels,
     ) -> Arc<Account> {
         let settings = endpoint.settings();
-        let key = Key {
-            auth_url: settings
-                .auth_url
-                .to_string()
-                .trim_end_matches('/')
-                .to_ascii_lowercase(),
-            client_id: settings.client_id.clone(),
-            account,
-            scope: settings.scope.clone(),
-            tenant: Some(labels.tenant.clone()).filter(|_| !endpoint.is_shareable()),
-            kind: settings.kind.clone(),
-            grant: (
-                endpoint.grant(),
-                settings.grant_type.subject().map(str::to_owned),
-            ),
-            lock: settings.lock.clone(),
-            trust: endpoint.trust().identity(),
-        };
+        let key = self.packages.key(endpoint, &labels.tenant, account);
         let terms = Terms {
             endpoint: Arc::clone(endpoint),
             labels: Arc::new(labels),
@@ -152,7 +122,9 @@ impl TokenStore {
             self.cells.insert(key, Arc::clone(&kept));
             return kept;
         }
-        self.cells.get_with(key, || {
+        let shared = self.shared.as_ref();
+        let cell = || shared.map(|shared| Cell::new(shared, &key, self.forced_mints_max));
+        self.cells.get_with_by_ref(&key, || {
             Arc::new(Account {
                 terms: ArcSwap::from_pointee(terms),
                 account,
@@ -162,6 +134,7 @@ impl TokenStore {
                     life: Life::new(settings.refresh_before, self.forced_mints_max),
                     flight: None,
                 }),
+                cell: cell(),
                 runtime: self.runtime.clone(),
                 metrics: Arc::clone(&self.metrics),
             })
@@ -176,6 +149,8 @@ pub struct Account {
     current: ArcSwapOption<AccessToken>,
     awaits_acceptance: AtomicBool,
     state: Mutex<State>,
+    /// The same token as other replicas see it.
+    cell: Option<Cell>,
     runtime: Handle,
     metrics: Arc<Metrics>,
 }
@@ -197,6 +172,9 @@ impl Account {
             && token.stage(now, refresh_before, replayable) == Stage::Fresh
         {
             return Ok(Arc::clone(token));
+        }
+        if let Some(cell) = &self.cell {
+            cell.has_begun().await?;
         }
         let (flight, held) = {
             let mut state = self.state();
@@ -255,6 +233,10 @@ impl Account {
             return AfterRefusal::Deliver(Because::NotReplayable);
         }
         match landing(flight).await {
+            // The budget that replicas share is spent, so that nothing was minted.
+            Ok(token) if token.number() == refused.number() => {
+                AfterRefusal::Deliver(Because::BudgetSpent)
+            }
             Ok(token) => AfterRefusal::Replay(token),
             Err(error) => AfterRefusal::Unavailable(self.unavailable(error)),
         }
@@ -287,6 +269,7 @@ impl Account {
                 expires_in_s = token.lifetime.as_secs(),
                 "logged in"
             );
+            account.share(&token).await;
             let mut state = account.state();
             state.life.adopted(Arc::clone(&token));
             account.show(token);
@@ -376,52 +359,6 @@ impl Account {
         if let Ok(token) = outcome {
             self.show(Arc::clone(token));
         }
-    }
-
-    pub(super) async fn mint(&self) -> Minted {
-        let deadline = tokio::time::Instant::now() + MINT_TIMEOUT;
-        let mut pause = FIRST_PAUSE;
-        let mut attempt = 1;
-        loop {
-            let limit = deadline.min(tokio::time::Instant::now() + ATTEMPT_TIMEOUT);
-            let outcome = self.attempt(limit).await;
-            let Err(MintError::Unavailable { retry_after, .. }) = &outcome else {
-                return outcome.map(Arc::new);
-            };
-            let wait = retry_after.unwrap_or_else(|| pause.mul_f64(0.5 + fastrand::f64()));
-            if attempt == ATTEMPTS_MAX || tokio::time::Instant::now() + wait >= deadline {
-                return outcome.map(Arc::new);
-            }
-            tokio::time::sleep(wait).await;
-            pause *= 4;
-            attempt += 1;
-        }
-    }
-
-    async fn attempt(&self, deadline: tokio::time::Instant) -> Result<AccessToken, MintError> {
-        let started = Now::read().monotonic;
-        let tally = self.tally();
-        let outcome = self.endpoint().fetch(self.account, &tally, deadline).await;
-        let duration_ms = started.elapsed().as_millis();
-        let labels = self.labels();
-        let Labels { tenant, account } = &*labels;
-        match &outcome {
-            Ok(token) => tracing::info!(
-                tenant,
-                account,
-                duration_ms,
-                expires_in_s = token.lifetime.as_secs(),
-                "token minted"
-            ),
-            // Told when it ended, and to everyone who calls.
-            Err(error @ MintError::LoginNeeded { .. }) => {
-                tracing::debug!(tenant, account, error = %error, "token not minted");
-            }
-            Err(error) => {
-                tracing::warn!(tenant, account, duration_ms, error = %error, "token not minted");
-            }
-        }
-        outcome
     }
 
     fn tally(&self) -> Tally {

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Endpoint;
-use super::store::{Account, Key};
+use super::package::Key;
+use super::store::Account;
 
 /// How an account is called in metrics and logs.
 #[derive(Debug, Clone)]

@@ -29,7 +29,9 @@ impl Tally {
                 | MintError::LoginNeeded { .. }
                 | MintError::NoRefreshToken,
             ) => "rejected",
-            Some(MintError::Unavailable { .. }) => "unavailable",
+            Some(MintError::Unavailable { .. } | MintError::NotShared { .. } | MintError::Busy) => {
+                "unavailable"
+            }
             Some(MintError::Untrusted { .. }) => "untrusted",
         };
         let Labels { tenant, account } = &self.labels;
@@ -58,6 +60,14 @@ impl Tally {
             secret,
             "the token endpoint takes another client secret than before"
         );
+    }
+
+    /// Another replica's login works, and is taken for the tenant's.
+    pub(super) fn login_of_another(&self) {
+        self.metrics
+            .login_valid
+            .with_label_values(&[self.labels.tenant.as_str(), ""])
+            .set(1);
     }
 
     /// Whether a login works: the tenant's, or this account's own.

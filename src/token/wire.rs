@@ -3,6 +3,7 @@
 //! One call is one attempt; how often and when is `store`'s matter. What an endpoint sends is never logged whole, and a
 //! secret that it says back is not quoted.
 
+use std::future::{Future, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -83,6 +84,13 @@ struct Refused {
     errorcode: Option<Value>,
 }
 
+/// What came of a question.
+pub(super) struct Asked {
+    pub(super) outcome: Result<Granted, MintError>,
+    /// The endpoint has said no, so that whatever was sent is not spent.
+    pub(super) refused: bool,
+}
+
 impl Question<'_> {
     /// Asks once.
     pub(super) async fn ask(
@@ -90,21 +98,42 @@ impl Question<'_> {
         upstream: &Upstream,
         tally: &Tally,
     ) -> Result<Granted, MintError> {
+        let asked = self.ask_after(ready(Ok(())), upstream, tally);
+        asked.await.outcome
+    }
+
+    /// Asks once, and between the connection and the first byte of the request waits for `leave`, which may forbid it.
+    pub(super) async fn ask_after(
+        self,
+        leave: impl Future<Output = Result<(), MintError>>,
+        upstream: &Upstream,
+        tally: &Tally,
+    ) -> Asked {
         let started = Now::read().monotonic;
-        let outcome = match tokio::time::timeout_at(self.deadline, self.answer(upstream)).await {
+        let mut refused = false;
+        let answer = self.answer(leave, upstream, &mut refused);
+        let outcome = match tokio::time::timeout_at(self.deadline, answer).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(unavailable(format!(
                 "no answer within {:?}",
                 started.elapsed()
             ))),
         };
-        tally.count(self.grant, outcome.as_ref().err(), started.elapsed());
-        outcome
+        if !matches!(outcome, Err(MintError::Busy)) {
+            tally.count(self.grant, outcome.as_ref().err(), started.elapsed());
+        }
+        Asked { outcome, refused }
     }
 
-    async fn answer(&self, upstream: &Upstream) -> Result<Granted, MintError> {
-        let (sent, answer) = self.exchange(upstream).await?;
+    async fn answer(
+        &self,
+        leave: impl Future<Output = Result<(), MintError>>,
+        upstream: &Upstream,
+        refused: &mut bool,
+    ) -> Result<Granted, MintError> {
+        let (sent, answer) = self.exchange_after(leave, upstream).await?;
         let answer = answer.map_err(|error| unavailable(error.to_string()))?;
+        *refused = answer.status() != StatusCode::OK;
         self.read(sent, &answer)
     }
 
@@ -113,10 +142,23 @@ impl Question<'_> {
         &self,
         upstream: &Upstream,
     ) -> Result<(Now, Result<Response<Bytes>, SendError>), MintError> {
+        self.exchange_after(ready(Ok(())), upstream).await
+    }
+
+    /// The same, and waits for `leave` between the connection and the request.
+    async fn exchange_after(
+        &self,
+        leave: impl Future<Output = Result<(), MintError>>,
+        upstream: &Upstream,
+    ) -> Result<(Now, Result<Response<Bytes>, SendError>), MintError> {
         let request = self.request()?;
+        let connection = match upstream.connect_alone(self.destination).await {
+            Ok(connection) => connection,
+            Err(error) => return Ok((Now::read(), Err(error))),
+        };
+        leave.await?;
         let sent = Now::read();
-        let answer = upstream.send_alone(self.destination, request, ANSWER_SIZE_MAX);
-        Ok((sent, answer.await))
+        Ok((sent, connection.send(request, ANSWER_SIZE_MAX).await))
     }
 
     /// What an answer says; the request left at `sent`.

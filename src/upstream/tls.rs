@@ -84,6 +84,15 @@ impl Trust {
         })
     }
 
+    /// The system's roots and these, for a protocol other than HTTP.
+    pub fn without_http(
+        extra: &[CertificateDer<'static>],
+    ) -> Result<Arc<ClientConfig>, TrustError> {
+        let mut config = ClientConfig::clone(&Self::system()?.extended(extra)?.client_config);
+        config.alpn_protocols = Vec::new();
+        Ok(Arc::new(config))
+    }
+
     /// Tells these roots from every other of this process.
     #[must_use]
     pub fn identity(&self) -> usize {

@@ -101,8 +101,11 @@ async fn nothing_that_the_proxy_says_holds_a_secret() {
         .get("/readyz?verbose")
         .await
         .text();
+    let status = Client::connect(process.admin).await.get("/").await.text();
     process.signal("TERM");
     process.ended().await;
+    assert!(status.contains("acme"), "{status}");
+    assert_clean("the status page", &status, &seen);
     assert_clean("an answer", &said, &seen);
     assert_clean("a metric", &metrics, &seen);
     assert_clean("health", &ready, &seen);

@@ -69,6 +69,7 @@ fn settings(case: &Case) -> doctor::Settings {
         environment: case.environment.clone(),
         listeners: Vec::new(),
         state: case.resolved.state.clone(),
+        is_shared: case.resolved.shared.is_some(),
         limit: doctor::LIMIT,
     }
 }

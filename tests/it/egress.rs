@@ -219,7 +219,8 @@ async fn send_alone(upstream: &Upstream, url: &str) -> Result<(), SendError> {
     let trust = Trust::system().unwrap();
     let destination = upstream.destination(&url.parse().unwrap(), &trust).unwrap();
     let request = Request::get("/").body(Full::new(Bytes::new())).unwrap();
-    let sent = upstream.send_alone(&destination, request, 1 << 10).await;
+    let connection = upstream.connect_alone(&destination).await?;
+    let sent = connection.send(request, 1 << 10).await;
     sent.map(|_answer| ())
 }
 

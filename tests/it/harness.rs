@@ -129,6 +129,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         },
         audit: None,
         state: None,
+        shared: None,
         telemetry: telemetry::Settings {
             format: None,
             level: tracing::Level::INFO,

@@ -22,7 +22,7 @@ const TOKEN: &str = "an admin token of some length";
 
 /// A port that nobody else takes before it is used: a redirect URI has to be known before anything listens there. Below
 /// those that systems give away by themselves, and another one each time.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id() * 64;
     loop {

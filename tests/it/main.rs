@@ -37,6 +37,7 @@ mod logs;
 mod policies;
 mod refreshes;
 mod reloads;
+mod replicas;
 mod selection;
 mod smoke;
 mod soap;

@@ -15,7 +15,7 @@ use sfmc_auth_proxy::metrics::Metrics;
 use sfmc_auth_proxy::proxy::Proxy;
 use sfmc_auth_proxy::sandbox::{self, Face, Script, Tssd};
 use sfmc_auth_proxy::secret::Secret;
-use sfmc_auth_proxy::state::{self, Directory, Keys, Slot, Step};
+use sfmc_auth_proxy::state::{self, Directory, Keeper, Keys, Slot, Step};
 use sfmc_auth_proxy::token::GrantType;
 use sfmc_auth_proxy::upstream::Upstream;
 
@@ -375,7 +375,7 @@ fn child_that_dies() {
             Upstream::new(resolved.upstream),
             Metrics::new().unwrap(),
             None,
-            Some(&Arc::new(directory)),
+            &Keeper::Directory(Arc::new(directory)),
             Handle::current(),
         );
         // The default account's first token.

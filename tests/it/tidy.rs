@@ -156,8 +156,10 @@ fn secrets_are_exposed_in_few_places_only() {
             "src/proxy/envelope.rs",
             "src/proxy/headers.rs",
             "src/state/keys.rs",
+            "src/state/shared/url.rs",
             "src/token.rs",
             "src/token/endpoint/secrets.rs",
+            "src/token/endpoint/shared.rs",
             "src/token/login.rs",
             "src/token/wire.rs",
             "src/upstream/tunnel.rs"

@@ -6,7 +6,7 @@ use http::Request;
 
 use sfmc_auth_proxy::sandbox::Face;
 
-use crate::harness::{Client, Stage, until};
+use crate::harness::{Client, PARENT, Stage, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ready_after_a_token_and_never_unready_for_the_tenants_sake() {
@@ -239,4 +239,32 @@ async fn promtool_has_nothing_to_say() {
         .unwrap();
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.success() && said.is_empty(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_of_series_does_not_grow_with_the_accounts() {
+    let accounts: Vec<u64> = (0..600).map(|number| PARENT + number).collect();
+    let of_tenant = accounts.clone();
+    let stage = Stage::with(
+        |tenant| tenant.accounts = of_tenant,
+        |resolved| {
+            let named = accounts.iter().enumerate();
+            resolved.proxy.tenants[0].accounts = named
+                .map(|(number, mid)| (format!("unit-{number:03}"), *mid))
+                .collect();
+        },
+    )
+    .await;
+    for account in ["unit-000", "unit-499", "unit-500", "unit-599"] {
+        let answer = stage.get(&format!("/@acme:{account}/sandbox/echo")).await;
+        assert_eq!(answer.status, 200);
+    }
+    let metrics = stage.admin("/metrics").await.text();
+    let label = |account: &str| format!("account=\"{account}\"");
+    for (account, has_its_own) in [("unit-000", true), ("unit-499", true), ("unit-500", false)] {
+        assert_eq!(metrics.contains(&label(account)), has_its_own, "{account}");
+    }
+    let of_others = format!("sfmc_auth_proxy_token_requests_total{{{}", label("other"));
+    let line = metrics.lines().find(|line| line.starts_with(&of_others));
+    assert!(line.unwrap().ends_with(" 2"), "{line:?}");
 }

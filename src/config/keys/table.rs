@@ -19,10 +19,6 @@ const fn key(pattern: &'static str, kind: Kind, doc: &'static str) -> Key {
     }
 }
 
-const fn later(pattern: &'static str, kind: Kind) -> Key {
-    key(pattern, kind, "").served(Served::Later)
-}
-
 const fn count(min: u64, max: u64) -> Kind {
     Kind::Count { min, max }
 }
@@ -79,7 +75,7 @@ const TENANTS: &str = "One installed package at one Marketing Cloud tenant, or o
 
 With `grant = \"client_credentials\"` the app itself is the user. With `\"authorization_code\"` a user logs in once in a browser, with `sfmc-auth-proxy login TENANT` or at `/login/TENANT` of the admin listener; from then on refresh tokens do, which `[state]` keeps over a restart. With `\"jwt_bearer\"` a key signs for one user, whom an administrator has approved for the app. A key that is not for the tenant's kind or grant is refused.";
 
-const STATE: &str = "Where refresh tokens are kept, so that the logins of `grant = \"authorization_code\"` outlive the process: one sealed file for each tenant and account. Without it they live in memory alone, and after a restart every user has to log in again. Make a key with `head -c 32 /dev/urandom | base64`, and keep it elsewhere than the directory. To change it, put the new one first and leave the old one second until every login has been renewed once. One process at a time uses the directory; access tokens are never in it.";
+const STATE: &str = "Where refresh tokens are kept, so that the logins of `grant = \"authorization_code\"` outlive the process: one sealed file for each tenant and account, or, where several replicas run, what they share on Redis. Without it they live in memory alone, and after a restart every user has to log in again. Make a key with `head -c 32 /dev/urandom | base64`, and keep it elsewhere than the directory. To change it, put the new one first and leave the old one second until every login has been renewed once. One process at a time uses the directory; access tokens are never in it. With `redis_url` they are on Redis too, sealed, and end there by themselves.";
 
 /// Every key.
 #[rustfmt::skip]
@@ -172,10 +168,12 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("limits.max_client_requests", count(0, 1_000_000), "Requests in flight per client; 0 is no limit.").default("0"),
     key("limits.max_forced_mints", count(0, 1000), "Token requests that refusals may cause, per account; one comes back each minute.").default("20"),
 
-    key("state.dir", Kind::Path, "The directory, for this proxy alone; made if it is not there. Needs `key` or `key_file`."),
-    key("state.key", Kind::Secret, "What seals the files: 32 bytes as base64. This or `key_file` is required."),
+    key("state.dir", Kind::Path, "The directory, for this proxy alone; made if it is not there. Needs `key` or `key_file`. This or `redis_url`."),
+    key("state.key", Kind::Secret, "What seals what is kept: 32 bytes as base64. This or `key_file` is required."),
     key("state.key_file", Kind::Paths, "A file that holds the key; one line end at its end is dropped. Of several files the first one's key seals, and each one's opens."),
-    later("state.redis_url", Kind::Secret),
+    key("state.redis_url", Kind::Secret, "A Redis or Valkey server that replicas of this proxy share: `redis://`, or with TLS `rediss://`, then `USER:PASSWORD@` with percent signs escaped, host, port and `/DATABASE`, of which only the host has to be there. Then access tokens are minted once for all replicas, and logins are there instead of in `dir`; all of it is sealed under `key`, which has to be the same for all of them. docs/scaling.md says more. This or `redis_url_file`."),
+    key("state.redis_url_file", Kind::Path, "A file that holds that URL; one line end at its end is dropped."),
+    key("state.ca_file", Kind::Path, "Further roots of trust for a `rediss://` server, as PEM."),
 
     key("log.format", Kind::Choice(&["json", "text"]), "Shape of log lines. Without it: text on a terminal, else json."),
     key("log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "Least severe level that is logged.").default("info"),

@@ -1,23 +1,45 @@
-//! `[state]`: where logins are kept and under which keys. Looks at the directory that is there, and makes none.
+//! `[state]`: where logins are kept, or what replicas share, and under which keys. Looks at the directory that is there, and
+//! makes none; asks no Redis.
+
+use rustls_pki_types::CertificateDer;
 
 use super::tenant::Tenant;
 use super::{Review, files};
 use crate::config::Depth;
 use crate::config::key_path::KeyPath;
-use crate::state::{Keys, Settings, inspect};
+use crate::state::{Keys, RedisUrl, Settings, SharedSettings, inspect};
+use crate::token::is_loopback;
 
 const KEY_INSTEAD: &str = "make one with `head -c 32 /dev/urandom | base64`, put it into a file, and write key_file = \
                            \"…\" in [state]";
 
-/// The inner `None` says that nothing is kept; the outer one that a fault was found, or nothing was to be read.
-pub(super) fn state(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<Option<Settings>> {
+/// What is kept in a directory, or else what is shared.
+pub(super) type State = (Option<Settings>, Option<SharedSettings>);
+
+/// Nothing at all says that nothing is kept; `None` that a fault was found, or nothing was to be read.
+pub(super) fn state(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<State> {
     let table = KeyPath::of("state");
     if !review.values.has_table(&table) {
         without(review, &table, tenants);
-        return Some(None);
+        return Some((None, None));
     }
     let keys = keys(review, &table);
     let path = table.child("dir");
+    if is_shared(review, &table) {
+        let shared = shared(review, &table);
+        if review.values.is_given(&path) {
+            let instead = "keep one of them: logins are on Redis, or in a directory";
+            review.fault(&path, "dir and redis_url are both given", instead);
+            return None;
+        }
+        let (url, extra_roots) = shared?;
+        let shared = SharedSettings {
+            url,
+            keys: keys?,
+            extra_roots,
+        };
+        return Some((None, Some(shared)));
+    }
     let Some(text) = review.text(&path) else {
         let instead = "write dir = \"/var/lib/sfmc-auth-proxy\", or leave [state] out";
         lacking(review, &table, "dir", instead);
@@ -35,7 +57,44 @@ pub(super) fn state(review: &mut Review<'_>, tenants: &[Tenant]) -> Option<Optio
             review.fault(&path, what, instead);
         }
     }
-    Some(Some(settings))
+    Some((Some(settings), None))
+}
+
+fn is_shared(review: &Review<'_>, table: &KeyPath) -> bool {
+    ["redis_url", "redis_url_file", "ca_file"]
+        .iter()
+        .any(|leaf| review.values.is_given(&table.child(leaf)))
+}
+
+/// The server, and whom to trust there.
+fn shared(
+    review: &mut Review<'_>,
+    table: &KeyPath,
+) -> Option<(RedisUrl, Vec<CertificateDer<'static>>)> {
+    let roots = files::certificates(review, &table.child("ca_file"));
+    let found = files::optional_secret(review, table, "redis_url")?;
+    let Some((hidden, path, origin)) = found else {
+        let file = table.child("redis_url_file");
+        if !review.values.is_given(&file) {
+            let instead = "write redis_url = \"rediss://…\", or leave ca_file out";
+            review.missing(table, "redis_url", instead);
+        }
+        return None;
+    };
+    let url = match RedisUrl::parse(&hidden.secret) {
+        Ok(url) => url,
+        Err(error) => {
+            let instead = "write redis_url = \"rediss://USER:PASSWORD@HOST:PORT/DATABASE\"";
+            let faults = &mut review.faults;
+            faults.add(Some(origin), &path, error.to_string(), instead);
+            return None;
+        }
+    };
+    if url.has_password() && !url.tls() && !is_loopback(url.host()) {
+        let words = "shows a password without TLS, to everyone on the way; write rediss://, if the server speaks it";
+        review.warn(Some(&origin), &path, words);
+    }
+    Some((url, roots?))
 }
 
 fn without(review: &mut Review<'_>, table: &KeyPath, tenants: &[Tenant]) {
@@ -62,7 +121,14 @@ fn lacking(review: &mut Review<'_>, table: &KeyPath, leaf: &str, instead: &str) 
     if review.values.is_partial || review.values.is_given(&path) {
         return;
     }
-    let others = ["dir", "key", "key_file"];
+    let others = [
+        "dir",
+        "key",
+        "key_file",
+        "redis_url",
+        "redis_url_file",
+        "ca_file",
+    ];
     let origin = review.origin(table).or_else(|| {
         others
             .iter()

@@ -1,4 +1,4 @@
-//! The file that the contract shows: every key is known, and what a later version brings is refused by its name.
+//! The file that the contract shows: every key is known. It names two places for logins, of which one has to go.
 
 use super::*;
 
@@ -11,15 +11,19 @@ fn with(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn every_key_is_known_and_later_ones_are_refused_by_name() {
+fn every_key_is_known_and_logins_are_kept_in_one_place() {
     let faults = found(CONTRACT, &[], Depth::Syntax);
-    let refused = |key: &str| format!("{key}: `{key}` is not part of this version; leave it out");
     let found: Vec<String> = faults
         .faults
         .iter()
         .map(|fault| fault.to_string().split_once(": ").unwrap().1.to_owned())
         .collect();
-    assert_eq!(found, [refused("state.redis_url"),]);
+    assert_eq!(
+        found,
+        [
+            "state.dir: dir and redis_url are both given; keep one of them: logins are on Redis, or in a directory".to_owned(),
+        ]
+    );
     assert_eq!(
         faults.warnings,
         [
@@ -58,15 +62,12 @@ fn other_values_than_todays_are_refused_by_name() {
 }
 
 #[test]
-fn what_is_left_without_the_later_keys_is_fine() {
-    let mut text = String::new();
-    for line in CONTRACT.lines() {
-        let later = ["redis_url"].iter().any(|key| line.starts_with(key));
-        if !later {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
+fn with_one_place_for_logins_it_is_fine() {
+    let lines_of_it = CONTRACT.lines();
+    let kept: Vec<&str> = lines_of_it
+        .filter(|line| !line.starts_with("redis_url"))
+        .collect();
+    let text = kept.join("\n");
     assert_eq!(lines(&found(&text, &[], Depth::Syntax)), [""; 0]);
     let environment = [("SFMC_CLIENT_ID", "id"), ("HOME", "/nonexistent")];
     let whole = lines(&found(&text, &environment, Depth::Whole));

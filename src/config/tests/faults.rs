@@ -363,7 +363,7 @@ fn no_fault_shows_a_secret() {
         );
         let found = found(
             &text,
-            &[("SFMC_AUTH_PROXY_STATE_REDIS_URL", "rediss://:12345678@r")],
+            &[("SFMC_AUTH_PROXY_STATE_REDIS_URL", "http://:12345678@r")],
             Depth::Whole,
         );
         assert!(!found.to_string().contains("12345678"), "{found}");

@@ -123,7 +123,11 @@ fn faults_name_the_variable_and_the_flag() {
         TENANT,
         &[
             ("SFMC_AUTH_PROXY_TIMEOUTS_CONNECT", "ten"),
-            ("SFMC_AUTH_PROXY_STATE_REDIS_URL", "rediss://:pw@r"),
+            ("SFMC_AUTH_PROXY_STATE_REDIS_URL", "redis+tls://:pw@r"),
+            (
+                "SFMC_AUTH_PROXY_STATE_KEY",
+                "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
+            ),
             ("SFMC_AUTH_PROXY_UPSTREAM_PROXY", "socks5://me:pw@proxy"),
         ],
     );
@@ -131,10 +135,10 @@ fn faults_name_the_variable_and_the_flag() {
     assert_eq!(
         lines(&load(&sources).unwrap_err()),
         [
-            "environment SFMC_AUTH_PROXY_STATE_REDIS_URL: state.redis_url: `state.redis_url` is not part of this version; leave it out",
             "environment SFMC_AUTH_PROXY_TIMEOUTS_CONNECT: timeouts.connect: \"ten\" is no duration; write a number and a unit, as \"500ms\", \"90s\" or \"2h\"",
             "flag --workers: limits.workers: \"x\" is no number; write digits alone",
             "environment SFMC_AUTH_PROXY_UPSTREAM_PROXY: upstream.proxy: a proxy that is spoken to by socks5:// is not supported; give an http:// one (what goes through it to https hosts is encrypted all the same), or write \"env\", \"none\" or \"http://proxy.example.com:3128\"",
+            "environment SFMC_AUTH_PROXY_STATE_REDIS_URL: state.redis_url: has a scheme that is none of redis://, rediss:// (TLS), valkey:// and valkeys:// (TLS); write redis_url = \"rediss://USER:PASSWORD@HOST:PORT/DATABASE\"",
         ]
     );
 }

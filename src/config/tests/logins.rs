@@ -163,6 +163,56 @@ fn state_has_a_directory_and_keys() {
 }
 
 #[test]
+fn state_that_replicas_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let resolve_in = |text: &str| from_text(&format!("{TENANT}{text}"), folder.path());
+    fs::write(
+        folder.path().join("url"),
+        "rediss://me:s3cret@r.example/3\n",
+    )
+    .unwrap();
+    for url in [
+        "redis_url = \"rediss://me:s3cret@r.example/3\"",
+        "redis_url_file = \"url\"",
+    ] {
+        let resolved = resolve_in(&format!("[state]\nkey = {KEY:?}\n{url}")).unwrap();
+        assert!(resolved.state.is_none() && resolved.warnings.is_empty());
+        let shown = format!("{resolved:?}");
+        assert!(shown.contains("rediss://r.example:6379"), "{shown}");
+        assert!(!shown.contains("s3cret"), "debug output hides it");
+    }
+    let open = resolve_in(&format!(
+        "[state]\nkey = {KEY:?}\nredis_url = \"redis://:s3cret@r.example\""
+    ));
+    assert_eq!(
+        open.unwrap().warnings,
+        [
+            "sfmc-auth-proxy.toml:8: state.redis_url: shows a password without TLS, to everyone on the way; write rediss://, if the server speaks it"
+        ]
+    );
+    check_tenant(
+        "[state]\nredis_url = \"redis://r\"",
+        &[
+            "6: state.key: is missing; make one with `head -c 32 /dev/urandom | base64`, put it into a file, and write key_file = \"…\" in [state]",
+        ],
+    );
+    check_tenant(
+        &format!("[state]\nkey = {KEY:?}\nca_file = \"/nonexistent/ca\""),
+        &[
+            "6: state.redis_url: is missing; write redis_url = \"rediss://…\", or leave ca_file out",
+            "8: state.ca_file: the file /nonexistent/ca does not exist; name a PEM file with -----BEGIN CERTIFICATE----- in it",
+        ],
+    );
+    check_tenant(
+        &format!("[state]\nkey = {KEY:?}\ndir = \"/x\"\nredis_url = \"redis://r/one\""),
+        &[
+            "8: state.dir: dir and redis_url are both given; keep one of them: logins are on Redis, or in a directory",
+            "9: state.redis_url: has a path that is no database number, as /0, or a query; write redis_url = \"rediss://USER:PASSWORD@HOST:PORT/DATABASE\"",
+        ],
+    );
+}
+
+#[test]
 fn state_that_is_half_there() {
     const MAKE: &str = "make one with `head -c 32 /dev/urandom | base64`, put it into a file, and write key_file = \"…\" in [state]";
     let directory = "write dir = \"/var/lib/sfmc-auth-proxy\", or leave [state] out";

@@ -42,6 +42,12 @@ pub(super) async fn clock(
 /// Whether a login is kept that this account's tokens can come from.
 pub(super) fn kept(settings: &Settings, subject: &Subject) -> Finding {
     let tenant = &subject.tenant.name;
+    if settings.is_shared {
+        return Finding::left_out(
+            "the logins are on Redis (state.redis_url): sfmc_auth_proxy_login_valid in the metrics of a replica tells whether this \
+             one is good",
+        );
+    }
     let Some(state) = &settings.state else {
         return Finding::left_out(
             "a user logs in for this tenant, and without [state] the login is in a running proxy's memory alone",

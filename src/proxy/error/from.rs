@@ -92,12 +92,34 @@ impl From<DialError> for ProxyError {
 impl ProxyError {
     /// There is no token of this tenant to be had.
     pub(in crate::proxy) fn no_token(unavailable: &Unavailable) -> Self {
-        let (code, detail) = match &unavailable.error {
+        let (code, detail) = words(&unavailable.error);
+        let mut error = Self::new(code, detail).caused_by(unavailable.error.to_string());
+        error.retry_after = Some(unavailable.retry_after);
+        error
+    }
+}
+
+/// The code, and words that say what to do.
+fn words(error: &MintError) -> (Code, String) {
+    match error {
             MintError::Unavailable { .. } => (
                 Code::TokenUnavailable,
                 "The tenant's token endpoint gives no token at the moment. Nothing was sent. Try again after the time in \
                  Retry-After; if it lasts, check the network to the auth host, the egress proxy if there is one, and Salesforce's \
                  status page."
+                    .to_owned(),
+            ),
+            MintError::NotShared { cause } => (
+                Code::TokenUnavailable,
+                format!(
+                    "There is no token, and none is minted now: {cause}. Nothing was sent. Try again in a moment; if it \
+                     lasts, see to it that the proxy reaches Redis."
+                ),
+            ),
+            MintError::Busy => (
+                Code::TokenUnavailable,
+                "Another replica of this proxy is minting and has no token yet. Nothing was sent. Try again after the time in \
+                 Retry-After; if it lasts, that replica's log says why."
                     .to_owned(),
             ),
             MintError::Rejected { status, error, description } => (
@@ -137,11 +159,7 @@ impl ProxyError {
                      Check the tenant's subdomain; if the host is right, add it to trusted_hosts."
                 ),
             ),
-        };
-        let mut error = Self::new(code, detail).caused_by(unavailable.error.to_string());
-        error.retry_after = Some(unavailable.retry_after);
-        error
-    }
+        }
 }
 
 impl From<SendError> for ProxyError {

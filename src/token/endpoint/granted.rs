@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use tokio::time::Instant;
 
 use super::Endpoint;
@@ -40,12 +41,7 @@ impl Endpoint {
                 (granted, instance, session)
             }
             Kind::AccountEngagement { api_url, .. } => {
-                let destination = self
-                    .upstream
-                    .destination(api_url, &self.trust)
-                    .map_err(|error| unavailable(error.to_string()))?;
-                let base_path = api_url.path().trim_end_matches('/').to_owned();
-                let instance = InstanceUrl::of_settings(destination, base_path);
+                let instance = self.of_settings(api_url)?;
                 (granted, instance, session)
             }
             Kind::DataCloud { dataspace } => {
@@ -120,7 +116,21 @@ impl Endpoint {
         question.ask(&self.upstream, tally).await
     }
 
-    fn admit(&self, domain: Domain, url: Option<&str>) -> Result<InstanceUrl, MintError> {
+    /// Account Engagement's, which no response names.
+    pub(super) fn of_settings(&self, api_url: &Uri) -> Result<InstanceUrl, MintError> {
+        let destination = self
+            .upstream
+            .destination(api_url, &self.trust)
+            .map_err(|error| unavailable(error.to_string()))?;
+        let base_path = api_url.path().trim_end_matches('/').to_owned();
+        Ok(InstanceUrl::of_settings(destination, base_path))
+    }
+
+    pub(super) fn admit(
+        &self,
+        domain: Domain,
+        url: Option<&str>,
+    ) -> Result<InstanceUrl, MintError> {
         let url = url.ok_or_else(|| unavailable("its answer is not a token response"))?;
         let lock = &self.settings.lock;
         lock.admit(domain, url, &self.upstream, &self.trust)

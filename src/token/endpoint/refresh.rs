@@ -8,10 +8,11 @@ use tokio::time::Instant;
 
 use super::{Endpoint, with_account};
 use crate::clock::Now;
+use crate::state::Spend;
 use crate::token::instance::Domain;
-use crate::token::login::{Kept, Login};
+use crate::token::login::{Kept, Login, mark};
 use crate::token::tally::Tally;
-use crate::token::wire::{Field, unavailable};
+use crate::token::wire::{Asked, Field, Granted, unavailable};
 use crate::token::{AccessToken, AuthorizationCode, GrantType, Mid, MintError};
 use crate::upstream::Destination;
 
@@ -38,7 +39,8 @@ impl Endpoint {
             if told.is_closed() {
                 return;
             }
-            let outcome = endpoint.refresh(&mut login, account, &tally).await;
+            let refresh = Box::pin(endpoint.refresh(&mut login, account, &tally));
+            let outcome = refresh.await;
             tally.login(login.slot(), login.is_valid());
             if let Err(Ok(token)) = told.send(outcome) {
                 login.hold(account, token);
@@ -67,32 +69,31 @@ impl Endpoint {
         let mut fields = self.with_client("refresh_token");
         fields.push(("refresh_token", Field::Secret(&kept.refresh_token)));
         let fields = with_account(fields, account);
-        let asked = self.ask_as_client("refresh_token", &destination, fields, tally, deadline);
-        let granted = match asked.await {
-            Err(MintError::Rejected {
-                error, description, ..
-            }) if error == "invalid_grant" => {
-                return Err(if is_transient(&description) {
-                    unavailable(format!("{error}: {description}"))
-                } else {
-                    login.end(
-                        format!("{error}: {description}")
-                            .trim_end_matches(": ")
-                            .to_owned(),
-                    )
-                });
-            }
-            asked => asked?,
-        };
+        let spend = login.spend()?;
+        let spend = spend.as_ref();
+        let leave = mark(spend);
+        let asked = self.ask_as_client_after(
+            leave,
+            "refresh_token",
+            &destination,
+            fields,
+            tally,
+            deadline,
+        );
+        let asked = held_by(spend, Box::pin(asked)).await;
+        let granted = judged(login, spend, asked).await?;
         let minted = self.token(&granted, &destination, tally, deadline);
         let Some(refresh_token) = granted.refresh_token() else {
+            if let Some(spend) = spend {
+                spend.clear().await;
+            }
             return minted.await;
         };
         let renewed = Kept {
             refresh_token,
             ..kept
         };
-        if let Err(error) = login.keep(renewed).await {
+        if let Err(error) = login.keep(renewed, spend).await {
             if let Ok(token) = minted.await {
                 login.hold(account, token);
             }
@@ -175,6 +176,48 @@ impl Endpoint {
         let lock = &self.settings.lock;
         let instance = lock.admit(Domain::Engagement, url, &self.upstream, &self.trust)?;
         Ok(Arc::clone(instance.destination()))
+    }
+}
+
+/// Waits for an answer, and lets others know meanwhile that it is waited for.
+async fn held_by<T>(spend: Option<&Spend>, asking: impl Future<Output = T>) -> T {
+    let Some(spend) = spend else {
+        return asking.await;
+    };
+    tokio::select! {
+        answer = asking => answer,
+        never = spend.hold() => match never {},
+    }
+}
+
+/// What an answer to a refresh token means for the login. A token that was refused for another reason than itself may be sent
+/// again.
+async fn judged(
+    login: &mut Login,
+    spend: Option<&Spend>,
+    asked: Asked,
+) -> Result<Granted, MintError> {
+    let refused = match &asked.outcome {
+        Err(MintError::Rejected {
+            error, description, ..
+        }) if error == "invalid_grant" => {
+            let why = format!("{error}: {description}");
+            Some((
+                why.trim_end_matches(": ").to_owned(),
+                is_transient(description),
+            ))
+        }
+        _ => None,
+    };
+    if let Some((why, false)) = refused {
+        return Err(login.end(why, spend).await);
+    }
+    if let Some(spend) = spend.filter(|_| asked.refused) {
+        spend.clear().await;
+    }
+    match refused {
+        Some((why, _transient)) => Err(unavailable(why)),
+        None => asked.outcome,
     }
 }
 

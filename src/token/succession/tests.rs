@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::metrics::Metrics;
 use crate::secret::Secret;
+use crate::state::Keeper;
 use crate::token::{
     Account, Endpoint, EndpointSettings, GrantType, InstanceLock, Kind, Labels, TokenStore,
 };
@@ -37,7 +38,7 @@ fn endpoint(trust: &Trust, change: impl FnOnce(&mut EndpointSettings)) -> Arc<En
         lock: InstanceLock::default(),
     };
     change(&mut settings);
-    Arc::new(Endpoint::new("acme", settings, upstream, trust.clone(), None).unwrap())
+    Arc::new(Endpoint::new("acme", settings, upstream, trust.clone(), Keeper::Memory).unwrap())
 }
 
 fn account(store: &TokenStore, endpoint: &Arc<Endpoint>, name: &str) -> Arc<Account> {

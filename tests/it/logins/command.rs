@@ -9,8 +9,9 @@ use sfmc_auth_proxy::sandbox::Tenant;
 use tempfile::TempDir;
 
 use super::free_port;
-use crate::harness::{Client, tenant_settings};
+use crate::harness::{Client, tenant_settings, until};
 use crate::process::{Process, binary, configuration, run};
+use crate::replicas::server::Redis;
 
 const STATE: &str = "[state]\ndir = \"state\"\nkey_file = \"key\"\n";
 
@@ -93,6 +94,33 @@ impl Drop for Login {
             self.child.wait().ok();
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_for_replicas_serves_those_that_run_already() {
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    let tenant = Tenant::start(tenant_settings()).await.unwrap();
+    let state = format!(
+        "[state]\nredis_url = \"{}\"\nkey_file = \"key\"\n",
+        redis.url()
+    );
+    let folder = folder(&tenant, free_port(), &state);
+    let process = Process::start(folder.path(), &[], &[]).await;
+    let mut login = Login::start(folder.path(), &["acme", "--no-browser"]);
+    let location = tenant.authorize(&login.url).unwrap();
+    login.paste(&location);
+    let (code, out, err) = login.end();
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("The login is kept on Redis"), "{out}");
+    until("the replica has found it", async || {
+        let mut client = Client::connect(process.address).await;
+        client.get("/sandbox/echo").await.status == 200
+    })
+    .await;
+    // Nobody has told it the code, or a token.
+    assert_eq!(tenant.token_requests(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

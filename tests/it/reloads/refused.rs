@@ -45,8 +45,11 @@ async fn a_bad_configuration_is_refused_whole_and_a_mended_one_is_taken() {
         scene.configure(&text);
         until("refused", async || scene.refusals() == count + 1).await;
         let log = scene.process.log_text();
+        let page = scene.admin("/").await;
+        assert!(page.contains("is refused, and the one before stays in force"));
         for word in words {
             assert!(log.contains(word), "{word}: {log}");
+            assert!(page.contains(word), "{word}: {page}");
         }
         assert_eq!(scene.metric(SUCCESSFUL).await, 0.0);
         let verbose = scene.admin("/readyz?verbose").await;
@@ -61,6 +64,8 @@ async fn a_bad_configuration_is_refused_whole_and_a_mended_one_is_taken() {
     assert_eq!(scene.metric(SUCCESSFUL).await, 1.0);
     let verbose = scene.admin("/readyz?verbose").await;
     assert!(verbose.contains("configuration: in force"), "{verbose}");
+    let page = scene.admin("/").await;
+    assert!(page.contains("In force as it was read last."), "{page}");
     assert_eq!(
         scene.tenant.token_requests(),
         2,

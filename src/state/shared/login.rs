@@ -1,0 +1,166 @@
+//! One login as replicas share it. Whoever is going to spend its refresh token marks it first, by compare-and-swap; the mark
+//! keeps everybody else from sending the same one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::spending::{Mark, may_spend};
+use super::{Name, Shared, SharedError, scripts, sealed};
+use crate::secret::Secret;
+
+/// A mark is dated anew so often while its owner waits for the answer.
+const HOLD_INTERVAL: Duration = Duration::from_secs(1);
+/// What was marked is sent within this, or not at all: others respect a mark for much longer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// A write that could not be made is tried again so often while Redis says that it is there.
+const WRITE_PAUSE: Duration = Duration::from_millis(200);
+
+const LEAF: &str = "login";
+
+/// What a login reads as: sealed bytes, version, and the mark, at a time by Redis's clock.
+type Told = (Vec<u8>, u64, String, u64, String, u64);
+
+/// What is kept of a login.
+pub struct LoginRecord {
+    /// As it was written; `None`: nobody has logged in.
+    pub content: Option<Secret>,
+    /// Whether its refresh token may be sent: nobody else is about to.
+    pub may_be_spent: bool,
+    version: u64,
+}
+
+/// One refresh token on its way.
+pub struct Spend {
+    shared: Arc<Shared>,
+    key: String,
+    version: u64,
+}
+
+impl Shared {
+    /// What is kept of a login now.
+    pub async fn read_login(&self, name: Name) -> Result<LoginRecord, SharedError> {
+        let key = name.key(LEAF);
+        let mut invocation = scripts::READ_LOGIN.prepare_invoke();
+        invocation.key(&key);
+        let (bytes, version, spender, since_ms, written, now_ms): Told =
+            self.link.ask("read_login", &invocation).await?;
+        let is_written = written == "1";
+        let mark = (!spender.is_empty()).then_some(Mark {
+            spender,
+            since_ms,
+            is_written,
+        });
+        let content = if bytes.is_empty() {
+            None
+        } else {
+            let opened = sealed::open(self.keys(), &key, 0, &bytes);
+            Some(opened.map_err(Self::fault(&key))?.0)
+        };
+        Ok(LoginRecord {
+            content,
+            may_be_spent: may_spend(
+                mark.as_ref(),
+                &self.process,
+                now_ms,
+                self.link.connected_ms(),
+            ),
+            version,
+        })
+    }
+
+    /// Prepares to spend what was read.
+    #[must_use]
+    pub fn spend(self: &Arc<Self>, name: Name, read: &LoginRecord) -> Spend {
+        Spend {
+            shared: Arc::clone(self),
+            key: name.key(LEAF),
+            version: read.version,
+        }
+    }
+
+    /// Somebody has logged in: whatever was kept makes room. Goes on until it is written.
+    pub async fn write_login(&self, name: Name, content: &Secret) -> Result<(), SharedError> {
+        let key = name.key(LEAF);
+        self.write_to_the_end(&key, content, "new").await.map(drop)
+    }
+
+    async fn write_to_the_end(
+        &self,
+        key: &str,
+        content: &Secret,
+        because: &str,
+    ) -> Result<bool, SharedError> {
+        let bytes = sealed::seal(self.keys(), key, 0, content);
+        let bytes = bytes.map_err(Self::fault(key))?;
+        let mut told = false;
+        loop {
+            let mut invocation = scripts::WRITE_LOGIN.prepare_invoke();
+            invocation
+                .key(key)
+                .arg(&bytes)
+                .arg(&self.process)
+                .arg(because);
+            match self.link.ask("write_login", &invocation).await {
+                Err(SharedError::Away(cause)) => {
+                    if !told {
+                        told = true;
+                        tracing::error!(
+                            cause,
+                            "a new refresh token is in memory alone, because Redis (state.redis_url) is away; until it is written, no token is minted with it"
+                        );
+                    }
+                    tokio::time::sleep(WRITE_PAUSE).await;
+                    self.link.up().await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl Spend {
+    /// Marks the login, just before its refresh token is sent. `false`: another replica was faster, or it took too long; do
+    /// not send.
+    pub async fn mark(&self) -> Result<bool, SharedError> {
+        let began = Instant::now();
+        let mut invocation = scripts::MARK_LOGIN.prepare_invoke();
+        invocation
+            .key(&self.key)
+            .arg(self.version)
+            .arg(&self.shared.process);
+        let marked: u64 = self.shared.link.ask("mark_login", &invocation).await?;
+        Ok(marked == 1 && began.elapsed() < SEND_TIMEOUT)
+    }
+
+    /// Dates the mark anew for as long as this is polled.
+    pub async fn hold(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(HOLD_INTERVAL).await;
+            self.tend("hold").await;
+        }
+    }
+
+    /// The refresh token was not taken, and may be sent by anybody.
+    pub async fn clear(&self) {
+        self.tend("clear").await;
+    }
+
+    async fn tend(&self, what: &str) {
+        let mut invocation = scripts::TEND_MARK.prepare_invoke();
+        invocation
+            .key(&self.key)
+            .arg(&self.shared.process)
+            .arg(what);
+        let _away: Result<u64, _> = self.shared.link.ask("tend_login", &invocation).await;
+    }
+
+    /// What the login has become. Goes on until it is written. `false`: it is not this spender's any more, somebody has
+    /// logged in or gone on with it.
+    pub async fn write(&self, content: &Secret) -> Result<bool, SharedError> {
+        let shared = &self.shared;
+        shared.write_to_the_end(&self.key, content, "spent").await
+    }
+}
