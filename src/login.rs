@@ -22,7 +22,8 @@ use crate::secret::Secret;
 use crate::token::{Account, AuthorizationCode, GrantType, Mid};
 
 use attempts::{Attempt, Attempts};
-pub use error::LoginError;
+use error::QUOTED_MAX;
+pub use error::{LoginError, printable};
 
 /// A code has up to 512 characters; whatever is longer than this is no answer of a login.
 const QUERY_SIZE_MAX: usize = 8 << 10;
@@ -199,7 +200,7 @@ impl Desk {
         let name = name.to_ascii_lowercase();
         let account = account.map(str::to_ascii_lowercase);
         let unknown = || LoginError::Tenant {
-            tenant: error::printable(&name),
+            tenant: printable(&name, QUOTED_MAX),
         };
         let tenant = self.tenants.get(&name).ok_or_else(unknown)?;
         let found = match &account {
@@ -214,7 +215,9 @@ impl Desk {
         let Some(found) = found else {
             return Err(LoginError::Account {
                 tenant: name.clone(),
-                account: account.as_deref().map(error::printable),
+                account: account
+                    .as_deref()
+                    .map(|account| printable(account, QUOTED_MAX)),
                 known: self.accounts(&name).join(", "),
             });
         };

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::login;
+
 /// Words of an answer that are quoted.
 const QUOTED_MAX: usize = 400;
 
@@ -100,15 +102,7 @@ pub(super) fn is_of_addresses(words: &str) -> bool {
     OF_ADDRESSES.iter().any(|phrase| words.contains(phrase))
 }
 
-/// Bounded, on one line, and without what hides or turns letters.
+/// What others say, fit to be printed.
 pub(super) fn printable(text: &str) -> String {
-    let shown = |letter: char| match letter {
-        '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => ' ',
-        letter if letter.is_control() => ' ',
-        letter => letter,
-    };
-    text.chars().map(shown).take(QUOTED_MAX).collect()
+    login::printable(text, QUOTED_MAX)
 }

@@ -4,7 +4,7 @@
 use crate::token::MintError;
 
 /// Words of an answer that are quoted.
-const QUOTED_MAX: usize = 300;
+pub(super) const QUOTED_MAX: usize = 300;
 
 /// What authorization servers answer in place of a code, what it means, and what to do.
 const ANSWERS: [(&str, &str, &str); 12] = [
@@ -130,8 +130,8 @@ impl LoginError {
             "Look the answer up in the vendor's documentation, and log in again.",
         ));
         let quoted = match description {
-            "" => printable(error),
-            description => printable(&format!("{error}, {description}")),
+            "" => printable(error, QUOTED_MAX),
+            description => printable(&format!("{error}, {description}"), QUOTED_MAX),
         };
         Self::Denied { what, fix, quoted }
     }
@@ -199,8 +199,9 @@ fn redeeming(error: &MintError) -> &'static str {
     }
 }
 
-/// Bounded, on one line, and without what hides or turns letters.
-pub(super) fn printable(text: &str) -> String {
+/// What others say, fit to be shown: bounded, on one line, and without what hides or turns letters.
+#[must_use]
+pub fn printable(text: &str, letters_max: usize) -> String {
     let shown = |letter: char| match letter {
         '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
@@ -209,5 +210,5 @@ pub(super) fn printable(text: &str) -> String {
         letter if letter.is_control() => ' ',
         letter => letter,
     };
-    text.chars().map(shown).take(QUOTED_MAX).collect()
+    text.chars().map(shown).take(letters_max).collect()
 }
