@@ -172,10 +172,15 @@ impl Lease {
         Ok(Some(entry))
     }
 
-    /// Gives the lease back with nothing minted. One that cannot be given back ends by itself.
-    pub async fn release(&self) {
+    /// Gives the lease back with nothing minted, and with `refund` what a refusal has paid for it, because nobody was asked. One
+    /// that cannot be given back ends by itself.
+    pub async fn release(&self, refund: bool) {
         let mut invocation = scripts::RELEASE.prepare_invoke();
-        invocation.key(self.name.key("lock")).arg(&self.holder);
+        invocation
+            .key(self.name.key("lock"))
+            .key(self.name.key("forced"))
+            .arg(&self.holder)
+            .arg(u8::from(refund));
         let _away: Result<u64, _> = self.shared.link.ask("release", &invocation).await;
     }
 }

@@ -103,12 +103,15 @@ return 0
     )
 });
 
-/// Gives the lease back, if it is still this holder's.
+/// Gives the lease back, if it is still this holder's, and where it says so what a refusal has paid for it.
 ///
-/// `KEYS` lock; `ARGV` holder.
+/// `KEYS` lock, forced; `ARGV` holder, 1 for what was paid.
 pub(super) static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
+if ARGV[2] == '1' and redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('HINCRBY', KEYS[2], 'left', 1)
+end
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end

@@ -111,9 +111,10 @@ impl Account {
                     }
                 },
                 Ok(Entered::Leased(lease)) => {
-                    // That is paid for, however often it takes.
-                    is_forced = false;
-                    self.mint_leased(cell, &lease, deadline).await
+                    let minted = self.mint_leased(cell, &lease, is_forced, deadline).await;
+                    // That is paid for, however often it takes, unless nobody could be asked yet.
+                    is_forced &= matches!(minted, Err(MintError::Busy));
+                    minted
                 }
                 Ok(Entered::Busy) => Err(MintError::Busy),
                 Ok(Entered::BudgetSpent) => match self.state().life.current().cloned() {
@@ -162,7 +163,14 @@ impl Account {
         self.mint_alone(deadline).await
     }
 
-    async fn mint_leased(&self, cell: &Cell, lease: &Lease, deadline: Instant) -> Minted {
+    /// `is_paid`: for a refusal, of which there are so many.
+    async fn mint_leased(
+        &self,
+        cell: &Cell,
+        lease: &Lease,
+        is_paid: bool,
+        deadline: Instant,
+    ) -> Minted {
         let minted = tokio::select! {
             minted = self.mint_alone(deadline) => minted,
             never = lease.hold() => match never {},
@@ -170,7 +178,8 @@ impl Account {
         match minted {
             Ok(token) => Ok(self.publish(cell, lease, token).await),
             Err(error) => {
-                lease.release().await;
+                let refund = is_paid && matches!(error, MintError::Busy);
+                lease.release(refund).await;
                 Err(error)
             }
         }

@@ -74,7 +74,7 @@ async fn who_lost_the_lease_writes_over_nothing_that_is_newer() {
     // Who has seen that one mints the next.
     let next = leased(&first, name, taken.generation()).await;
     assert!(next.generation() > taken.generation());
-    next.release().await;
+    next.release(false).await;
     leased(&second, name, taken.generation()).await;
 }
 
@@ -93,6 +93,30 @@ async fn a_token_that_is_to_be_renewed_is_of_no_use_to_others() {
     // 100 s of an hour are less than refresh_before.
     let next = leased(&shared, name, 0).await;
     assert!(next.generation() > lease.generation());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_pays_for_what_was_asked_and_gets_back_what_was_not() {
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    let shared = shared(&redis);
+    shared.reached().await;
+    let name = Name::of(&[Some("an account")]);
+    let forced = Wish {
+        forced_mints_max: Some(2),
+        ..wish(0)
+    };
+    let enter = async || shared.enter(name, forced).await.unwrap();
+    for refund in [true, true, true, false, false] {
+        let Entered::Leased(lease) = enter().await else {
+            panic!("there is something left");
+        };
+        lease.release(refund).await;
+    }
+    assert!(matches!(enter().await, Entered::BudgetSpent));
+    // What no refusal has caused is free.
+    leased(&shared, name, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
