@@ -1,5 +1,5 @@
 //! Five replicas under load, while all goes wrong around them: refusals, Redis killed and restarted, a replica stopped while
-//! it holds the lease.
+//! it holds the lease. Runs with `SFMC_TEST_LONG=1` alone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,15 +20,7 @@ use crate::logins::attempt_at;
 const LIFETIME: Duration = Duration::from_secs(4);
 const CALLERS_EACH: usize = 3;
 
-/// As long as it takes in full where tools are required too, else a short form of it.
-fn duration() -> Duration {
-    let is_set = |name: &str| std::env::var_os(name).is_some();
-    if is_set("SFMC_TEST_LONG") || is_set("SFMC_TEST_REQUIRE_TOOLS") {
-        Duration::from_secs(120)
-    } else {
-        Duration::from_secs(24)
-    }
-}
+const DURATION: Duration = Duration::from_secs(120);
 
 /// What callers met.
 #[derive(Default)]
@@ -150,6 +142,11 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_replicas_mint_as_one_whatever_happens_around_them() {
+    // Beside other tests it would slow them all, and some of them look at moments.
+    if std::env::var_os("SFMC_TEST_LONG").is_none() {
+        eprintln!("skipped: two minutes of load run with SFMC_TEST_LONG=1, alone");
+        return;
+    }
     let Some(mut redis) = Redis::start(&["--appendonly", "yes"]).await else {
         return;
     };
@@ -174,7 +171,7 @@ async fn five_replicas_mint_as_one_whatever_happens_around_them() {
         replicas,
         started: Instant::now(),
     };
-    let half = duration() / 2;
+    let half = DURATION / 2;
     let from_ms = scene.now_ms();
     let refusals = scene
         .refuse_until(scene.started + half.saturating_sub(Duration::from_secs(8)))
@@ -194,7 +191,7 @@ async fn five_replicas_mint_as_one_whatever_happens_around_them() {
     // Each has a token of its own now; at its end it takes over what the first of them mints.
     tokio::time::sleep(LIFETIME + Duration::from_secs(1)).await;
     let from_ms = scene.now_ms();
-    let end = (scene.started + duration()).max(Instant::now() + LIFETIME * 3);
+    let end = (scene.started + DURATION).max(Instant::now() + LIFETIME * 3);
     let refusals = scene.refuse_until(end).await;
     let second = Phase {
         from_ms,
