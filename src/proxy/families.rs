@@ -9,6 +9,9 @@ use crate::identity::Client;
 
 const CLIENT_SECRETS: [&str; 2] = ["current", "next"];
 
+/// The labels of tenants, and those of their accounts.
+pub(super) type Told = (BTreeSet<String>, BTreeSet<(String, String)>);
+
 impl Proxy {
     /// Every family shows from the first scrape, at zero.
     pub(super) fn show_families(&self) {
@@ -93,9 +96,8 @@ impl Proxy {
     }
 
     /// Takes away what the proxy before this one told of tenants and accounts that this one does not have.
-    pub(super) fn hide_what_is_gone(&self, before: &Self) {
+    pub(super) fn hide_what_is_gone(&self, (mut tenants, mut accounts): Told) {
         let metrics = &self.metrics;
-        let (mut tenants, mut accounts) = before.labels();
         let (own_tenants, own_accounts) = self.labels();
         tenants.retain(|tenant| !own_tenants.contains(tenant));
         accounts.retain(|account| !own_accounts.contains(account));
@@ -117,7 +119,8 @@ impl Proxy {
         }
     }
 
-    fn labels(&self) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+    /// What this proxy tells of tenants and accounts.
+    pub(super) fn labels(&self) -> Told {
         let tenants = self.router.tenants();
         let names = tenants.map(|tenant| tenant.name().to_owned()).collect();
         let accounts = self.router.tenants().flat_map(|tenant| tenant.known());

@@ -145,10 +145,12 @@ impl Proxy {
 
     /// This proxy serves from now on, in the place of the one that it was made from.
     pub fn take_over(&self, before: &Self) {
+        // An account that stays is called otherwise from `take_over` on, for both.
+        let told = before.labels();
         self.store.take_over();
         self.trusts.keep(&self.further_roots);
         self.show_families();
-        self.hide_what_is_gone(before);
+        self.hide_what_is_gone(told);
     }
 
     fn put_together(
