@@ -73,16 +73,20 @@ fn the_sample_configuration_is_fine() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ones_own_tenant_needs_four_lines() {
     let folder = TempDir::new().unwrap();
-    let secret = folder.path().join("sfmc-client-secret");
-    fs::write(&secret, "a secret\n").unwrap();
-    let environment = own_tenant(&secret);
-    let mut environment: Vec<_> = environment
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    fs::write(folder.path().join("client-secret"), "a secret\n").unwrap();
+    // No test calls the vendor, so that what is seen ends at an egress proxy that is not there.
+    let mut environment = own_tenant();
+    environment.insert("SFMC_AUTH_PROXY_UPSTREAM_PROXY", "http://127.0.0.1:1");
     // The ports of the README may be taken on the machine that tests; the lines themselves are the README's.
-    environment.push(("SFMC_AUTH_PROXY_LISTEN_HTTP", "127.0.0.1:0"));
-    environment.push(("SFMC_AUTH_PROXY_ADMIN_LISTEN", "127.0.0.1:0"));
+    environment.insert("SFMC_AUTH_PROXY_LISTEN_HTTP", "127.0.0.1:0");
+    environment.insert("SFMC_AUTH_PROXY_ADMIN_LISTEN", "127.0.0.1:0");
+    let environment: Vec<_> = environment.into_iter().collect();
+    let looked = run(&["doctor"], &environment, folder.path());
+    let said = String::from_utf8_lossy(&looked.stdout);
+    assert_eq!(looked.status.code(), Some(1), "{looked:?}");
+    for words in ["tenant default", "FAIL", "fix:"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
     let process = Process::start(folder.path(), &[], &environment).await;
     assert_eq!(
         Client::connect(process.admin)
@@ -96,7 +100,7 @@ async fn ones_own_tenant_needs_four_lines() {
         .await
         .get("/asset/v1/content/assets?$pageSize=1")
         .await;
-    // This machine reaches no Salesforce, so what is seen is that the call was taken, routed, and answered in words.
+    // What is seen is that the call was taken, routed, and answered in words.
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (503, "token_unavailable")

@@ -23,6 +23,7 @@ mod clients;
 mod commands;
 mod core;
 mod doctors;
+mod documents;
 mod door;
 mod egress;
 mod envelope;

@@ -14,6 +14,8 @@ use sfmc_auth_proxy::sandbox;
 
 use crate::harness::PATIENCE;
 
+const README: &str = include_str!("../../README.md");
+
 /// The binary under test.
 pub fn binary() -> Command {
     let mut command = undisturbed(env!("CARGO_BIN_EXE_sfmc-auth-proxy"));
@@ -244,14 +246,9 @@ fn has(name: &str, look: &mut Command, says_so: impl Fn(ExitStatus) -> bool) -> 
     there
 }
 
-/// The environment of one's own tenant, as the README has it.
-pub fn own_tenant(secret_file: &Path) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
-        ("SFMC_SUBDOMAIN", "mc1234567890abcdefghijklmnop".to_owned()),
-        ("SFMC_CLIENT_ID", "your-client-id".to_owned()),
-        (
-            "SFMC_CLIENT_SECRET_FILE",
-            secret_file.to_str().unwrap().to_owned(),
-        ),
-    ])
+/// The environment of one's own tenant, from the README's line; its secret's file is in the working directory.
+pub fn own_tenant() -> BTreeMap<&'static str, &'static str> {
+    let line = README.lines().find(|line| line.starts_with("export SFMC_"));
+    let pairs = line.unwrap().trim_start_matches("export ").split(' ');
+    pairs.map(|pair| pair.split_once('=').unwrap()).collect()
 }
