@@ -141,3 +141,26 @@ fn headings_are_read_as_github_reads_them() {
     let text = "[a](b.md) and [`c`](d.md#e) and `[x](y)`\n![p](i.svg)";
     assert_eq!(links(text), ["b.md", "d.md#e", "i.svg"]);
 }
+
+/// docs/threat-model.md names a test or a file for what it says, as `module::test` and `src/file.rs`.
+#[test]
+fn what_the_threat_model_rests_on_is_there() {
+    let root = Path::new(ROOT);
+    let text = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let mut proofs = 0;
+    for quoted in text.split('`').skip(1).step_by(2) {
+        if quoted.starts_with("src/") {
+            assert!(root.join(quoted).exists(), "there is no {quoted}");
+            proofs += 1;
+        } else if let Some((module, test)) = quoted.rsplit_once("::")
+            && test != "test"
+        {
+            let file = format!("tests/it/{}.rs", module.replace("::", "/"));
+            let code = fs::read_to_string(root.join(&file)).unwrap_or_default();
+            let there = code.contains(&format!("fn {test}("));
+            assert!(there, "{file} has no test {test}");
+            proofs += 1;
+        }
+    }
+    assert!(proofs > 40, "{proofs}");
+}
