@@ -71,7 +71,7 @@ fn the_sample_configuration_is_fine() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ones_own_tenant_needs_four_lines() {
+async fn ones_own_tenant_needs_a_few_lines() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("client-secret"), "a secret\n").unwrap();
     // No test calls the vendor, so that what is seen ends at an egress proxy that is not there.

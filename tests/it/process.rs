@@ -246,9 +246,11 @@ fn has(name: &str, look: &mut Command, says_so: impl Fn(ExitStatus) -> bool) -> 
     there
 }
 
-/// The environment of one's own tenant, from the README's line; its secret's file is in the working directory.
+/// The environment of one's own tenant, from the README's lines; its secret's file is in the working directory.
 pub fn own_tenant() -> BTreeMap<&'static str, &'static str> {
-    let line = README.lines().find(|line| line.starts_with("export SFMC_"));
-    let pairs = line.unwrap().trim_start_matches("export ").split(' ');
+    let lines = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("export "));
+    let pairs = lines.flat_map(|line| line.split(' '));
     pairs.map(|pair| pair.split_once('=').unwrap()).collect()
 }

@@ -187,9 +187,10 @@ fn every_command_of_the_readme_is_run_by_a_test() {
         ),
         ("cargo test", "this very run"),
         (
-            "export SFMC_SUBDOMAIN=mc1234567890abcdefghijklmnop SFMC_CLIENT_ID=your-client-id SFMC_CLIENT_SECRET_FILE=./client-secret",
+            "export SFMC_SUBDOMAIN=mc1234567890abcdefghijklmnop SFMC_CLIENT_ID=your-client-id",
             "commands: one's own tenant by the README's lines",
         ),
+        ("export SFMC_CLIENT_SECRET_FILE=./client-secret", "the same"),
         ("sfmc-auth-proxy doctor", "the same"),
         ("sfmc-auth-proxy run", "the same"),
         (
