@@ -99,7 +99,10 @@ fn links_lead_to_files_and_headings_that_are_there() {
             }
             let text = documents.get(&file);
             if !anchor.is_empty() && !text.is_some_and(|text| anchors(text).contains(anchor)) {
-                wrong.push(format!("{}: {link} has no such heading", document.display()));
+                wrong.push(format!(
+                    "{}: {link} has no such heading",
+                    document.display()
+                ));
             }
         }
     }
@@ -135,7 +138,8 @@ fn every_error_has_a_cause_a_look_and_a_fix() {
 
 #[test]
 fn headings_are_read_as_github_reads_them() {
-    let text = "# One `code` part\n```sh\n# no heading\n```\n## Same, twice\n## Same, twice\n#hashtag\n";
+    let text =
+        "# One `code` part\n```sh\n# no heading\n```\n## Same, twice\n## Same, twice\n#hashtag\n";
     let anchors: Vec<_> = anchors(text).into_iter().collect();
     assert_eq!(anchors, ["one-code-part", "same-twice", "same-twice-1"]);
     let text = "[a](b.md) and [`c`](d.md#e) and `[x](y)`\n![p](i.svg)";
