@@ -183,38 +183,59 @@ fn every_command_of_the_readme_is_run_by_a_test() {
     let known = [
         (
             "cargo run --release -- sandbox",
-            "sandbox_command: the binary itself, with --exit and without",
+            "commands::the_sandbox_stays_up_and_its_curl_lines_work_as_printed",
         ),
-        ("cargo test", "this very run"),
+        (
+            "cargo test",
+            "tidy::every_command_of_the_readme_is_run_by_a_test",
+        ),
         (
             "export SFMC_SUBDOMAIN=mc1234567890abcdefghijklmnop SFMC_CLIENT_ID=your-client-id",
-            "commands: one's own tenant by the README's lines",
+            "commands::ones_own_tenant_needs_a_few_lines",
         ),
-        ("export SFMC_CLIENT_SECRET_FILE=./client-secret", "the same"),
-        ("sfmc-auth-proxy doctor", "the same"),
-        ("sfmc-auth-proxy run", "the same"),
+        (
+            "export SFMC_CLIENT_SECRET_FILE=./client-secret",
+            "commands::ones_own_tenant_needs_a_few_lines",
+        ),
+        (
+            "sfmc-auth-proxy doctor",
+            "commands::ones_own_tenant_needs_a_few_lines",
+        ),
+        (
+            "sfmc-auth-proxy run",
+            "commands::ones_own_tenant_needs_a_few_lines",
+        ),
         (
             "curl 'http://127.0.0.1:7362/asset/v1/content/assets?$pageSize=1'",
-            "the same",
+            "commands::ones_own_tenant_needs_a_few_lines",
         ),
         (
             "sfmc-auth-proxy exec -- python3 nightly_job.py",
-            "exec: a script with hard-coded URLs",
+            "exec::python_reaches_the_tenant_by_its_hard_coded_host",
         ),
         (
             "(umask 077; head -c 32 /dev/urandom | base64 > state.key)",
-            "logins: the README's login, in a browser",
+            "logins::readme::the_readmes_login_is_followed_in_a_browser",
         ),
-        ("sfmc-auth-proxy login acme", "the same"),
+        (
+            "sfmc-auth-proxy login acme",
+            "logins::readme::the_readmes_login_is_followed_in_a_browser",
+        ),
         (
             "sfmc-auth-proxy check --config config/sfmc-auth-proxy.toml --syntax-only",
-            "commands: the sample",
+            "commands::the_sample_configuration_is_fine",
         ),
         (
             "sfmc-auth-proxy print-config --config config/sfmc-auth-proxy.toml",
-            "commands: the sample",
+            "commands::the_sample_configuration_is_fine",
         ),
     ];
+    for (command, test) in known {
+        let (module, name) = test.rsplit_once("::").unwrap();
+        let file = format!("tests/it/{}.rs", module.replace("::", "/"));
+        let code = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+        assert!(code.contains(&format!("fn {name}(")), "{command}: {test}");
+    }
     let text = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     let mut inside = false;
     let mut seen = 0;
