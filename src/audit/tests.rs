@@ -29,11 +29,7 @@ fn try_open(file: &Path, on_error: OnError) -> Result<Arc<Audit>, OpenError> {
     open_measured(file, on_error, gauges())
 }
 
-fn open_measured(
-    file: &Path,
-    on_error: OnError,
-    gauges: Gauges,
-) -> Result<Arc<Audit>, OpenError> {
+fn open_measured(file: &Path, on_error: OnError, gauges: Gauges) -> Result<Arc<Audit>, OpenError> {
     let file = file.to_owned();
     Audit::open(&Settings { file, on_error }, gauges)
 }

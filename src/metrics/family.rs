@@ -195,18 +195,17 @@ pub(super) const BUFFERED_MAX_BYTES: Family = gauge(
     "How many bytes of request bodies may be held.",
 )
 .noting("`limits.max_buffered_size`, or a quarter of the process's memory limit if that is less.");
-pub(super) const CONNECTIONS: Family = gauge(
-    "connections",
-    &["listener"],
-    "Open client connections.",
-)
-.noting("`listener` is the address that it is bound to.");
+pub(super) const CONNECTIONS: Family =
+    gauge("connections", &["listener"], "Open client connections.")
+        .noting("`listener` is the address that it is bound to.");
 pub(super) const CONNECTIONS_MAX: Family = gauge(
     "connections_max",
     &[],
     "How many client connections may be open.",
 )
-.noting("`limits.max_connections`, for all listeners together. Further callers wait to be accepted.");
+.noting(
+    "`limits.max_connections`, for all listeners together. Further callers wait to be accepted.",
+);
 pub(super) const CONFIG_LAST_RELOAD_SUCCESSFUL: Family = gauge(
     "config_last_reload_successful",
     &[],
@@ -271,8 +270,8 @@ pub(super) const AUDIT_LINES_LOST_TOTAL: Family = counter(
     &[],
     "Lines of the audit log that were lost for want of room.",
 );
-pub(super) const BUILD_INFO: Family = gauge("build_info", &["version"], "The version that runs.")
-    .noting("Always 1.");
+pub(super) const BUILD_INFO: Family =
+    gauge("build_info", &["version"], "The version that runs.").noting("Always 1.");
 
 /// All families of the proxy's own.
 pub const FAMILIES: [Family; 29] = [

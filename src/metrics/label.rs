@@ -34,7 +34,10 @@ pub const REPLAY_OUTCOMES: [Value; 3] = [
 
 /// `cause` of a refusal.
 pub const REFUSAL_CAUSES: [Value; 7] = [
-    ("replayed", "the call went out once more, see `replays_total`"),
+    (
+        "replayed",
+        "the call went out once more, see `replays_total`",
+    ),
     (
         "route_rests",
         "a fresh token was refused on this route before: a scope is probably missing",
@@ -81,7 +84,10 @@ pub const GRANTS: [Value; 5] = [
     ("jwt_bearer", "an assertion signed with the tenant's key"),
     ("authorization_code", "a user has just logged in"),
     ("refresh_token", "a login from before is renewed"),
-    ("token_exchange", "core Salesforce's token for one of Data Cloud"),
+    (
+        "token_exchange",
+        "core Salesforce's token for one of Data Cloud",
+    ),
 ];
 
 /// `secret` of a tenant.

@@ -60,7 +60,7 @@ BOUNDS series a tenant.
 | `api` | APIS |
 | `operation` | for SOAP the operation, for REST the first segment of the path if the vendor has such an API; else `other` |
 | `client` | the name in `[clients.NAME]`; `anonymous` without `[clients]`, and for who showed no credentials |
-| `method` | the HTTP method; `other` for one that HTTP does not define |
+| `method` | `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`; else `other` |
 | `code` | the status that the caller got; 499 if it left before the answer began |
 ";
 

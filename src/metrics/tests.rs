@@ -50,9 +50,7 @@ fn what_is_not_retained_is_gone_from_every_family_and_the_rest_stays() {
     let metrics = Metrics::new().unwrap();
     for tenant in ["stays", "goes"] {
         for account in ["default", "goes-too"] {
-            let labels = [
-                tenant, account, "rest", "asset", "anonymous", "GET", "200",
-            ];
+            let labels = [tenant, account, "rest", "asset", "anonymous", "GET", "200"];
             metrics.requests_total.with_label_values(&labels).inc();
             let labels = [tenant, account];
             metrics

@@ -127,7 +127,10 @@ impl Endpoint {
     pub fn grants(&self) -> impl Iterator<Item = &'static str> {
         let logs_in = self.settings.grant_type.takes_login();
         let exchanges = matches!(self.settings.kind, Kind::DataCloud { .. });
-        let others = [(logs_in, "authorization_code"), (exchanges, "token_exchange")];
+        let others = [
+            (logs_in, "authorization_code"),
+            (exchanges, "token_exchange"),
+        ];
         let others = others.into_iter().filter(|(makes, _grant)| *makes);
         [self.grant()]
             .into_iter()

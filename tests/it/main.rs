@@ -35,6 +35,7 @@ mod identities;
 mod logins;
 mod logs;
 mod policies;
+mod prometheus;
 mod refreshes;
 mod reloads;
 mod replicas;
