@@ -165,7 +165,7 @@ fn dashboards_are_fit_to_be_loaded() {
     }
 }
 
-/// A tenant with three faces to the proxy: `acme` is in order, of `beta` the secret is wrong, and to `users` nobody has logged in.
+/// One tenant under three names: `acme` is in order, of `beta` id and secret are wrong, and to `users` nobody has logged in.
 struct Scene {
     tenant: sandbox::Tenant,
     folder: tempfile::TempDir,
@@ -180,7 +180,10 @@ impl Scene {
         let text = fs::read_to_string(&file).unwrap();
         let table = &text[text.find("[tenants.acme]").unwrap()..];
         let named = |name: &str| table.replace("tenants.acme", &format!("tenants.{name}"));
+        // Another package: tenants that name the same one share its tokens.
+        let id = &tenant.settings().client_id;
         let beta = named("beta").replace("\"secret\"", "\"wrong\"");
+        let beta = beta.replace(&format!("\"{id}\""), "\"another-package\"");
         let users = named("users").replace(
             "subdomain",
             "grant = \"authorization_code\"\nredirect_uri = \"http://127.0.0.1:7363/oauth/callback\"\nsubdomain",
@@ -324,11 +327,10 @@ async fn every_rule_is_healthy(prometheus: &Prometheus) {
     .await;
     let groups = listed(&told, "groups").iter();
     let rules: Vec<_> = groups.flat_map(|group| listed(group, "rules")).collect();
-    let names: Vec<_> = rules
-        .iter()
-        .map(|rule| rule["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, alerts());
+    let names = rules.iter().map(|rule| rule["name"].as_str().unwrap());
+    let names: BTreeSet<_> = names.map(str::to_owned).collect();
+    assert_eq!(names, alerts().into_iter().collect());
+    assert_eq!(rules.len(), names.len());
     for rule in rules {
         assert_eq!(rule["health"], "ok", "{rule}");
         assert!(rule["lastError"].is_null(), "{rule}");
@@ -424,5 +426,5 @@ async fn expressions_name_what_there_is(prometheus: &Prometheus) {
         !known.contains_key(&name) && !known.contains_key(&histogram)
     });
     let unseen: Vec<_> = unseen.map(|family| family.name).collect();
-    assert_eq!(unseen, ["client_authentications_total"], "on no dashboard");
+    assert!(unseen.is_empty(), "on no dashboard, in no rule: {unseen:?}");
 }
