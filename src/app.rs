@@ -111,13 +111,12 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
     let tenants = resolved.proxy.tenants.iter();
     let tenants = tenants.map(|tenant| tenant.name.clone()).collect();
     let authority = build::authority(&resolved.authority)?;
-    let audit = resolved.audit.as_ref().map(Audit::open).transpose()?;
     let built = build::build(
         resolved.proxy,
         resolved.upstream,
         resolved.state,
         resolved.shared,
-        audit.clone(),
+        resolved.audit.as_ref(),
     )?;
     let desk = Desk::new(built.logins(), built.keeper.outlives());
     let (proxy, metrics) = (built.proxy, built.metrics);
@@ -130,6 +129,7 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
     let own = build::own_addresses(&addresses, admin_address);
     built.upstream.own_addresses(own);
     let drain = Drain::of(&resolved.server);
+    let connections_max = resolved.server.connections_max;
     let present = Arc::new(ArcSwap::new(proxy));
     let presented = Arc::clone(&present);
     let serving = server::serve(
@@ -148,6 +148,8 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
             built.keeper.shared().cloned(),
         )),
     ];
+    let connections_max = i64::try_from(connections_max).unwrap_or(i64::MAX);
+    metrics.connections_max.set(connections_max);
     metrics.configuration_loaded(SystemTime::now());
     Ok(Running {
         addresses,
@@ -157,7 +159,7 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
         admin_pages,
         upstream: built.upstream,
         metrics,
-        audit,
+        audit: built.audit,
         keeper: built.keeper,
         authority,
         authority_place: resolved.authority,

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use prometheus::{IntCounter, IntGauge};
+
 pub use destination::OpenError;
 pub use line::Line;
 
@@ -46,6 +48,15 @@ pub struct Settings {
     pub on_error: OnError,
 }
 
+/// What is measured of the writing.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    /// 1 while the file cannot be written.
+    pub failing: IntGauge,
+    /// Lines that were lost for want of room.
+    pub lines_lost: IntCounter,
+}
+
 /// An audit log that is open. Its end waits up to two seconds for what is still to be written.
 pub struct Audit {
     file: PathBuf,
@@ -54,10 +65,10 @@ pub struct Audit {
 
 impl Audit {
     /// Opens the file for appending, made with mode 0600 if it is not there, and starts the thread that writes it.
-    pub fn open(settings: &Settings) -> Result<Arc<Self>, OpenError> {
+    pub fn open(settings: &Settings, gauges: Gauges) -> Result<Arc<Self>, OpenError> {
         let file = settings.file.clone();
         let open = Destination::open(&file)?;
-        let queue = Arc::new(Queue::new(settings.on_error));
+        let queue = Arc::new(Queue::new(settings.on_error, gauges));
         let mut writer = Writer::new(file.clone(), open, Arc::clone(&queue));
         thread::Builder::new()
             .name("audit".to_owned())

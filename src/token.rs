@@ -164,6 +164,18 @@ impl AccessToken {
         self.expires_wall
     }
 
+    /// From when on a call has it renewed, by the wall clock.
+    #[must_use]
+    pub fn renewable_from(&self, refresh_before: Duration) -> SystemTime {
+        let before_end = self.renewed_before_end(refresh_before);
+        let from = self.expires_wall.checked_sub(before_end);
+        from.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    fn renewed_before_end(&self, refresh_before: Duration) -> Duration {
+        refresh_before.min(self.lifetime / 4)
+    }
+
     /// What is left of its life by the stricter of both clocks; zero when it is over.
     #[must_use]
     pub fn remaining(&self, now: Now) -> Duration {
@@ -181,7 +193,7 @@ impl AccessToken {
     #[must_use]
     pub fn stage(&self, now: Now, refresh_before: Duration, replayable: bool) -> Stage {
         let remaining = self.remaining(now);
-        if remaining > refresh_before.min(self.lifetime / 4) {
+        if remaining > self.renewed_before_end(refresh_before) {
             return Stage::Fresh;
         }
         // A call that leaves in the last moments may arrive with a dead token; one that cannot be replayed must not.

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::StartError;
-use crate::audit::Audit;
+use crate::audit::{self, Audit};
 use crate::authority::{Authority, AuthorityError};
 use crate::config::AuthorityPlace;
 use crate::login;
@@ -24,6 +24,7 @@ pub(super) struct Built {
     pub(super) proxy: Arc<Proxy>,
     pub(super) upstream: Arc<Upstream>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) audit: Option<Arc<Audit>>,
     pub(super) keeper: Keeper,
 }
 
@@ -39,9 +40,15 @@ pub(super) fn build(
     upstream: upstream::Settings,
     state: Option<state::Settings>,
     shared: Option<SharedSettings>,
-    audit: Option<Arc<Audit>>,
+    audit: Option<&audit::Settings>,
 ) -> Result<Built, StartError> {
     let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
+    let gauges = audit::Gauges {
+        failing: metrics.audit_failing.clone(),
+        lines_lost: metrics.audit_lines_lost_total.clone(),
+    };
+    let audit = audit.map(|settings| Audit::open(settings, gauges));
+    let audit = audit.transpose()?;
     let upstream = Upstream::new(upstream);
     let keeper = match shared {
         Some(shared) => Keeper::Shared(share(shared, &metrics)?),
@@ -51,7 +58,7 @@ pub(super) fn build(
         proxy,
         Arc::clone(&upstream),
         Arc::clone(&metrics),
-        audit,
+        audit.clone(),
         &keeper,
         Handle::current(),
     )?;
@@ -59,6 +66,7 @@ pub(super) fn build(
         proxy,
         upstream,
         metrics,
+        audit,
         keeper,
     })
 }

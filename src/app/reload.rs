@@ -114,7 +114,7 @@ impl Running {
         let own = build::own_addresses(&listeners.addresses, self.admin);
         self.upstream.own_addresses(own);
         let before = self.present.swap(Arc::clone(&proxy));
-        proxy.take_over(&before);
+        proxy.take_over();
         self.admin_pages.store(Arc::new(prepared.admin));
         self.serving.change(prepared.change, &listeners.leave).await;
         self.upstream.adjust(&prepared.upstream);

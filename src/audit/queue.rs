@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::OnError;
+use super::{Gauges, OnError};
 
 /// Lines that may wait; with `refuse`, calls are refused when three quarters of it are taken.
 pub(super) const LINES_MAX: u64 = 8192;
@@ -28,6 +28,7 @@ pub(super) struct Work {
 
 pub(super) struct Queue {
     on_error: OnError,
+    gauges: Gauges,
     state: Mutex<State>,
     /// The writing thread waits for something to do.
     work: Condvar,
@@ -76,9 +77,10 @@ impl State {
 
 /// For those who write lines.
 impl Queue {
-    pub(super) fn new(on_error: OnError) -> Self {
+    pub(super) fn new(on_error: OnError, gauges: Gauges) -> Self {
         Self {
             on_error,
+            gauges,
             state: Mutex::default(),
             work: Condvar::new(),
             progress: Condvar::new(),
@@ -105,6 +107,7 @@ impl Queue {
         let mut state = self.state();
         if state.waiting() >= room {
             state.lost += 1;
+            self.gauges.lines_lost.inc();
             return state.untold_if_due();
         }
         state.lines.push_back(line);
@@ -197,6 +200,7 @@ impl Queue {
         let recovered = state.failing && state.waiting() == 0;
         if recovered {
             state.failing = false;
+            self.gauges.failing.set(0);
         }
         self.settle(&state);
         drop(state);
@@ -207,6 +211,7 @@ impl Queue {
     pub(super) fn failed(&self) {
         let mut state = self.state();
         state.failing = true;
+        self.gauges.failing.set(1);
         self.settle(&state);
     }
 

@@ -26,10 +26,19 @@ fn open(file: &Path, on_error: OnError) -> Arc<Audit> {
 }
 
 fn try_open(file: &Path, on_error: OnError) -> Result<Arc<Audit>, OpenError> {
-    Audit::open(&Settings {
-        file: file.to_owned(),
-        on_error,
-    })
+    open_measured(file, on_error, gauges())
+}
+
+fn open_measured(file: &Path, on_error: OnError, gauges: Gauges) -> Result<Arc<Audit>, OpenError> {
+    let file = file.to_owned();
+    Audit::open(&Settings { file, on_error }, gauges)
+}
+
+fn gauges() -> Gauges {
+    Gauges {
+        failing: IntGauge::new("failing", "failing").unwrap(),
+        lines_lost: IntCounter::new("lines_lost", "lines_lost").unwrap(),
+    }
 }
 
 /// Waits until something holds, in small steps.

@@ -3,75 +3,77 @@
 use std::collections::BTreeSet;
 
 use super::error::Code;
+use super::record::ANYONE;
 use super::route::Tenant;
 use super::setup::Proxy;
 use crate::identity::Client;
-
-const CLIENT_SECRETS: [&str; 2] = ["current", "next"];
-
-/// The labels of tenants, and those of their accounts.
-pub(super) type Told = (BTreeSet<String>, BTreeSet<(String, String)>);
+use crate::metrics::label;
+use crate::token::Labels;
 
 impl Proxy {
-    /// Every family shows from the first scrape, at zero.
+    /// Every family shows from the first scrape, at zero: what comes into being with its first event has grown by nothing.
     pub(super) fn show_families(&self) {
-        let metrics = &self.metrics;
         for code in Code::ALL {
-            metrics.errors_total.with_label_values(&[code.name()]);
+            let errors = &self.metrics.errors_total;
+            errors.with_label_values(&[code.name()]);
         }
         for tenant in self.router.tenants() {
-            let name = tenant.name();
-            metrics.tenant_ready.with_label_values(&[name]);
-            metrics
-                .token_request_duration_seconds
-                .with_label_values(&[name]);
-            if tenant.takes_login() {
-                metrics.login_valid.with_label_values(&[name, ""]);
-            }
-            self.show_client_secret(tenant);
-            for api in ["rest", "soap", "auth"] {
-                metrics
-                    .request_duration_seconds
-                    .with_label_values(&[name, api]);
-                metrics
-                    .upstream_duration_seconds
-                    .with_label_values(&[name, api]);
-                metrics.throttled_total.with_label_values(&[name, api]);
-                for outcome in ["accepted", "refused", "failed"] {
-                    metrics
-                        .replays_total
-                        .with_label_values(&[name, api, outcome]);
-                }
-                metrics
-                    .refusals_total
-                    .with_label_values(&[name, api, "replayed"]);
-            }
-            for account in tenant.known() {
-                let labels = account.token.labels();
-                let label = labels.account.as_str();
-                metrics.token_requests_total.with_label_values(&[
-                    name,
-                    label,
-                    account.token.endpoint().grant(),
-                    "ok",
-                ]);
-                metrics
-                    .token_expiry_timestamp_seconds
-                    .with_label_values(&[name, label]);
-                metrics.requests_total.with_label_values(&[
-                    name,
-                    label,
-                    "rest",
-                    "other",
-                    "anonymous",
-                    "GET",
-                    "200",
-                ]);
+            self.show_tenant(tenant);
+            for labels in tenant.labels() {
+                self.show_account(tenant, &labels);
             }
         }
         for client in self.clients.all() {
             self.show_client(client);
         }
+    }
+
+    fn show_tenant(&self, tenant: &Tenant) {
+        let metrics = &self.metrics;
+        let name = tenant.name();
+        metrics.tenant_ready.with_label_values(&[name]);
+        metrics
+            .token_request_duration_seconds
+            .with_label_values(&[name]);
+        if tenant.takes_login() {
+            metrics.login_valid.with_label_values(&[name, ""]);
+        }
+        self.show_client_secret(tenant);
+        for api in label::names(&label::APIS) {
+            let labels = [name, api];
+            metrics.request_duration_seconds.with_label_values(&labels);
+            metrics.upstream_duration_seconds.with_label_values(&labels);
+            metrics.throttled_total.with_label_values(&labels);
+            for outcome in label::names(&label::REPLAY_OUTCOMES) {
+                let labels = [name, api, outcome];
+                metrics.replays_total.with_label_values(&labels);
+            }
+            for cause in label::names(&label::REFUSAL_CAUSES) {
+                let labels = [name, api, cause];
+                metrics.refusals_total.with_label_values(&labels);
+            }
+        }
+    }
+
+    fn show_account(&self, of: &Tenant, labels: &Labels) {
+        let metrics = &self.metrics;
+        let labels = [labels.tenant.as_str(), labels.account.as_str()];
+        for family in [
+            &metrics.token_expiry_timestamp_seconds,
+            &metrics.token_renewal_due_timestamp_seconds,
+            &metrics.token_renewal_wanted_timestamp_seconds,
+        ] {
+            family.with_label_values(&labels);
+        }
+        let [tenant, account] = labels;
+        for grant in of.grants() {
+            for outcome in label::names(&label::TOKEN_OUTCOMES) {
+                let labels = [tenant, account, grant, outcome];
+                metrics.token_requests_total.with_label_values(&labels);
+            }
+        }
+        let labels = [tenant, account, "rest", "other", ANYONE, "GET", "200"];
+        metrics.requests_total.with_label_values(&labels);
     }
 
     fn show_client(&self, client: &Client) {
@@ -87,7 +89,7 @@ impl Proxy {
         let Some(in_use) = tenant.client_secret_in_use() else {
             return;
         };
-        for name in CLIENT_SECRETS {
+        for name in label::names(&label::CLIENT_SECRETS) {
             self.metrics
                 .client_secret_in_use
                 .with_label_values(&[tenant.name(), name])
@@ -95,39 +97,26 @@ impl Proxy {
         }
     }
 
-    /// Takes away what the proxy before this one told of tenants and accounts that this one does not have.
-    pub(super) fn hide_what_is_gone(&self, (mut tenants, mut accounts): Told) {
-        let metrics = &self.metrics;
-        let (own_tenants, own_accounts) = self.labels();
-        tenants.retain(|tenant| !own_tenants.contains(tenant));
-        accounts.retain(|account| !own_accounts.contains(account));
-        for tenant in &tenants {
-            // What was never there cannot be taken away, and that is no matter.
-            let _absent = metrics.tenant_ready.remove_label_values(&[tenant.as_str()]);
-            let of_all = [tenant.as_str(), ""];
-            let _absent = metrics.login_valid.remove_label_values(&of_all);
-            for name in CLIENT_SECRETS {
-                let labels = [tenant.as_str(), name];
-                let _absent = metrics.client_secret_in_use.remove_label_values(&labels);
-            }
-        }
-        for (tenant, account) in &accounts {
-            let labels = [tenant.as_str(), account.as_str()];
-            let expiry = &metrics.token_expiry_timestamp_seconds;
-            let _absent = expiry.remove_label_values(&labels);
-            let _absent = metrics.login_valid.remove_label_values(&labels);
-        }
-    }
-
-    /// What this proxy tells of tenants and accounts.
-    pub(super) fn labels(&self) -> Told {
+    /// Takes away what is told of tenants, accounts and clients that this proxy does not have. Calls of theirs that are under
+    /// way may bring some of it back, for the next change to take away.
+    pub(super) fn hide_what_is_gone(&self) {
         let tenants = self.router.tenants();
-        let names = tenants.map(|tenant| tenant.name().to_owned()).collect();
-        let accounts = self.router.tenants().flat_map(|tenant| tenant.known());
-        let labels = accounts.map(|account| {
-            let labels = account.token.labels();
-            (labels.tenant.clone(), labels.account.clone())
+        let tenants: BTreeSet<_> = tenants.map(|tenant| tenant.name()).collect();
+        let accounts = self.router.tenants().flat_map(|tenant| tenant.labels());
+        let accounts: BTreeSet<_> = accounts
+            .map(|labels| (labels.tenant, labels.account))
+            .collect();
+        let clients = self.clients.all().map(|client| client.name());
+        let clients: BTreeSet<_> = clients.chain([ANYONE]).collect();
+        self.metrics.retain(|series| {
+            let tenant = series.tenant.unwrap_or_default();
+            let has_tenant = tenant.is_empty() || tenants.contains(tenant);
+            let has_account = series.account.is_none_or(|account| {
+                let labels = (tenant.to_owned(), account.to_owned());
+                account.is_empty() || accounts.contains(&labels)
+            });
+            let has_client = series.client.is_none_or(|client| clients.contains(client));
+            has_tenant && has_account && has_client
         });
-        (names, labels.collect())
     }
 }

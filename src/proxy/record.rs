@@ -24,7 +24,7 @@ use crate::soap::Version;
 use crate::soap::envelope::{Envelope, Operation};
 
 /// The one client of a proxy that has no `[clients]`.
-const ANYONE: &str = "anonymous";
+pub(super) const ANYONE: &str = "anonymous";
 /// Object types of one envelope that an audit record names.
 const OBJECT_TYPES_MAX: usize = 64;
 

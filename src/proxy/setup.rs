@@ -95,6 +95,8 @@ impl Proxy {
         let (accounts_max, mints_max) = (accounts_max(&settings), settings.forced_mints_max);
         let store = TokenStore::new(mints, Arc::clone(&metrics), accounts_max, mints_max);
         let buffered_bytes = metrics.buffered_bytes.clone();
+        let buffered_max = i64::try_from(settings.buffered_size_max).unwrap_or(i64::MAX);
+        metrics.buffered_max_bytes.set(buffered_max);
         let ground = Ground {
             budget: Budget::new(settings.buffered_size_max, buffered_bytes),
             throttle: Arc::default(),
@@ -144,13 +146,11 @@ impl Proxy {
     }
 
     /// This proxy serves from now on, in the place of the one that it was made from.
-    pub fn take_over(&self, before: &Self) {
-        // An account that stays is called otherwise from `take_over` on, for both.
-        let told = before.labels();
+    pub fn take_over(&self) {
         self.store.take_over();
         self.trusts.keep(&self.further_roots);
         self.show_families();
-        self.hide_what_is_gone(told);
+        self.hide_what_is_gone();
     }
 
     fn put_together(

@@ -123,6 +123,20 @@ impl Endpoint {
         }
     }
 
+    /// What metrics call all the requests that it may make.
+    pub fn grants(&self) -> impl Iterator<Item = &'static str> {
+        let logs_in = self.settings.grant_type.takes_login();
+        let exchanges = matches!(self.settings.kind, Kind::DataCloud { .. });
+        let others = [
+            (logs_in, "authorization_code"),
+            (exchanges, "token_exchange"),
+        ];
+        let others = others.into_iter().filter(|(makes, _grant)| *makes);
+        [self.grant()]
+            .into_iter()
+            .chain(others.map(|(_makes, grant)| grant))
+    }
+
     /// Where a browser is sent for a login; `None` if the grant takes none.
     #[must_use]
     pub fn authorize_url(&self, state: &str, challenge: Option<&str>) -> Option<String> {

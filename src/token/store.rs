@@ -173,6 +173,7 @@ impl Account {
         {
             return Ok(Arc::clone(token));
         }
+        self.wants_another(now);
         if let Some(cell) = &self.cell {
             cell.has_begun().await?;
         }
@@ -365,18 +366,32 @@ impl Account {
         Tally::new(Arc::clone(&self.metrics), (*self.labels()).clone())
     }
 
+    /// A call has found no token that is fresh: the account is in use.
+    fn wants_another(&self, now: Now) {
+        let terms = self.terms.load();
+        let Labels { tenant, account } = &*terms.labels;
+        self.metrics
+            .token_renewal_wanted_timestamp_seconds
+            .with_label_values(&[tenant, account])
+            .set(epoch_seconds(now.wall));
+    }
+
     /// The token that is used from now on.
     fn show(&self, token: Arc<AccessToken>) {
-        let labels = self.labels();
-        let Labels { tenant, account } = &*labels;
-        self.metrics
+        let terms = self.terms.load();
+        let Labels { tenant, account } = &*terms.labels;
+        let labels = [tenant.as_str(), account.as_str()];
+        let metrics = &self.metrics;
+        metrics
             .token_expiry_timestamp_seconds
-            .with_label_values(&[tenant, account])
+            .with_label_values(&labels)
             .set(epoch_seconds(token.expires_at()));
-        self.metrics
-            .tenant_ready
-            .with_label_values(&[tenant])
-            .set(1);
+        let refresh_before = terms.endpoint.settings().refresh_before;
+        metrics
+            .token_renewal_due_timestamp_seconds
+            .with_label_values(&labels)
+            .set(epoch_seconds(token.renewable_from(refresh_before)));
+        metrics.tenant_ready.with_label_values(&[tenant]).set(1);
         self.current.store(Some(token));
     }
 }

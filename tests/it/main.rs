@@ -36,6 +36,7 @@ mod identities;
 mod logins;
 mod logs;
 mod policies;
+mod prometheus;
 mod refreshes;
 mod reloads;
 mod replicas;

@@ -148,6 +148,8 @@ async fn one_mint_serves_all_replicas_also_after_a_refusal() {
     }
     for replica in &replicas {
         assert_eq!(replica.metric("sfmc_auth_proxy_shared_state_up").await, 1.0);
+        let configured = "sfmc_auth_proxy_shared_state_configured";
+        assert_eq!(replica.metric(configured).await, 1.0);
     }
 }
 

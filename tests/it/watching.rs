@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 
+use sfmc_auth_proxy::metrics::{FAMILIES, PREFIX};
 use sfmc_auth_proxy::sandbox::Face;
 
 use crate::harness::{Client, PARENT, Stage, until};
@@ -92,29 +93,39 @@ async fn the_admin_listener_is_for_nobodys_web_page() {
 async fn every_family_shows_from_the_first_scrape() {
     let stage = Stage::new().await;
     let text = stage.admin("/metrics").await.text();
-    for family in [
-        "requests_total",
-        "request_duration_seconds",
-        "upstream_duration_seconds",
-        "requests_in_flight",
-        "replays_total",
-        "refusals_total",
-        "token_requests_total",
-        "token_request_duration_seconds",
-        "token_expiry_timestamp_seconds",
-        "throttled_total",
-        "errors_total",
-        "buffered_bytes",
-        "connections",
-        "config_last_reload_successful",
-        "config_last_reload_success_timestamp_seconds",
-        "tenant_ready",
-        "build_info",
+    for family in FAMILIES {
+        // Of a label that nothing in this configuration has a value for.
+        if matches!(family.name, "login_valid" | "client_authentications_total") {
+            continue;
+        }
+        let line = format!("# TYPE {PREFIX}_{} {}\n", family.name, family.kind.name());
+        assert!(text.contains(&line), "{line} is missing");
+    }
+    for (series, value) in [
+        (
+            "token_requests_total{account=\"emea\",grant=\"client_credentials\",outcome=\"rejected\",tenant=\"acme\"}",
+            0,
+        ),
+        (
+            "replays_total{api=\"soap\",outcome=\"refused\",tenant=\"acme\"}",
+            0,
+        ),
+        (
+            "refusals_total{api=\"rest\",cause=\"route_rests\",tenant=\"acme\"}",
+            0,
+        ),
+        (
+            "token_renewal_wanted_timestamp_seconds{account=\"emea\",tenant=\"acme\"}",
+            0,
+        ),
+        ("shared_state_errors_total{operation=\"enter\"}", 0),
+        ("shared_state_configured", 0),
+        ("audit_failing", 0),
+        ("connections_max", 4096),
+        ("buffered_max_bytes", 256 << 20),
     ] {
-        assert!(
-            text.contains(&format!("# TYPE sfmc_auth_proxy_{family} ")),
-            "{family} is missing"
-        );
+        let line = format!("\n{PREFIX}_{series} {value}\n");
+        assert!(text.contains(&line), "{line}");
     }
     assert!(text.contains("process_resident_memory_bytes"));
     assert!(text.contains("sfmc_auth_proxy_errors_total{reason=\"token_unavailable\"} 0"));
@@ -122,6 +133,45 @@ async fn every_family_shows_from_the_first_scrape() {
         "sfmc_auth_proxy_build_info{{version=\"{}\"}} 1",
         env!("CARGO_PKG_VERSION")
     )));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_calls_want_and_do_not_get_shows_and_that_of_an_idle_account_does_not() {
+    let stage = Stage::with(
+        |settings| settings.lifetime = Duration::from_secs(4),
+        |_resolved| {},
+    )
+    .await;
+    let moment = async |which: &str, account: &str| {
+        let series = format!(
+            "{PREFIX}_token_{which}_timestamp_seconds{{account=\"{account}\",tenant=\"acme\"}}"
+        );
+        stage.metric(&series).await
+    };
+    for account in ["default", "emea"] {
+        let path = format!("/@acme:{account}/sandbox/echo").replace(":default", "");
+        assert_eq!(stage.get(&path).await.status, 200);
+        let due = moment("renewal_due", account).await;
+        let ahead = moment("expiry", account).await - due;
+        assert!((ahead - 1.0).abs() < 0.01, "a quarter of its life: {ahead}");
+    }
+    stage.tenant.set_face_down(Face::Auth, true);
+    until("wanted after it was due", async || {
+        stage.get("/sandbox/echo").await;
+        moment("renewal_wanted", "default").await > moment("renewal_due", "default").await
+    })
+    .await;
+    let (wanted, due) = (
+        moment("renewal_wanted", "emea").await,
+        moment("renewal_due", "emea").await,
+    );
+    assert!(wanted < due, "nobody calls it: {wanted} {due}");
+    stage.tenant.set_face_down(Face::Auth, false);
+    until("renewed", async || {
+        stage.get("/sandbox/echo").await;
+        moment("renewal_wanted", "default").await < moment("renewal_due", "default").await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,10 +49,13 @@ fn logged(during: impl FnOnce()) -> String {
 fn refusing_lasts_until_everything_is_written() {
     for by_hand in [true, false] {
         let switch = Switch::full();
-        let audit = open(&switch.name(), OnError::Refuse);
+        let gauges = gauges();
+        let audit = open_measured(&switch.name(), OnError::Refuse, gauges.clone()).unwrap();
         assert!(audit.admits(), "nothing has failed");
+        assert_eq!(gauges.failing.get(), 0);
         audit.write(numbered(0));
         until("refusal", || !audit.admits());
+        assert_eq!(gauges.failing.get(), 1);
         (1..1000).for_each(|number| audit.write(numbered(number)));
         assert!(!audit.flush(Duration::from_millis(1)));
         switch.to_file();
@@ -60,8 +63,9 @@ fn refusing_lasts_until_everything_is_written() {
             audit.reopen();
         }
         until("admission", || audit.admits());
+        assert_eq!(gauges.failing.get(), 0);
         assert_eq!(switch.written(), text_of_numbered(0..1000));
-        assert_eq!(audit.lost(), 0);
+        assert_eq!((audit.lost(), gauges.lines_lost.get()), (0, 0));
     }
 }
 
@@ -84,9 +88,10 @@ fn refusing_leaves_room_for_calls_in_flight() {
 #[cfg(target_os = "linux")]
 fn continuing_counts_what_is_lost_and_says_it_once() {
     let switch = Switch::full();
-    let audit = open(&switch.name(), OnError::Continue);
+    let gauges = gauges();
+    let audit = open_measured(&switch.name(), OnError::Continue, gauges.clone()).unwrap();
     let said = logged(|| (0..LINES_MAX + 7).for_each(|number| audit.write(numbered(number))));
-    assert_eq!(audit.lost(), 7);
+    assert_eq!((audit.lost(), gauges.lines_lost.get()), (7, 7));
     assert!(audit.admits());
     assert_eq!(said.matches("audit lines were lost").count(), 1, "{said}");
     assert!(said.contains("WARN") && said.contains("lost=1"), "{said}");

@@ -101,10 +101,7 @@ impl Tenant {
     }
 
     fn select(&self, mid: Option<Mid>, label: &str) -> Arc<Selected> {
-        let labels = Labels {
-            tenant: self.name.clone(),
-            account: label.to_owned(),
-        };
+        let labels = self.label(label);
         Arc::new(Selected {
             token: self.store.account(&self.endpoint, mid, labels),
             // Names are checked to be `a-z 0-9 -` before they come here.
@@ -112,6 +109,13 @@ impl Tenant {
                 .unwrap_or(HeaderValue::from_static("-")),
             account_header: mid.map(HeaderValue::from),
         })
+    }
+
+    fn label(&self, account: &str) -> Labels {
+        Labels {
+            tenant: self.name.clone(),
+            account: account.to_owned(),
+        }
     }
 
     pub(in crate::proxy) fn name(&self) -> &str {
@@ -125,6 +129,19 @@ impl Tenant {
     /// Every account that the configuration names, and the default one.
     pub(in crate::proxy) fn known(&self) -> impl Iterator<Item = &Arc<Selected>> {
         self.known.values()
+    }
+
+    /// How metrics call its accounts, with those that it may still admit.
+    pub(in crate::proxy) fn labels(&self) -> impl Iterator<Item = Labels> {
+        let known = self
+            .known()
+            .map(|account| (*account.token.labels()).clone());
+        known.chain(self.allow_any.then(|| self.label(OTHER)))
+    }
+
+    /// What metrics call its token requests.
+    pub(in crate::proxy) fn grants(&self) -> impl Iterator<Item = &'static str> {
+        self.endpoint.grants()
     }
 
     /// What kind of tenant it is.

@@ -44,18 +44,6 @@ const REMINDER: Duration = Duration::from_secs(5);
 /// What the one value that every replica has to be able to open says.
 const GREETING: &str = "whoever opens this has the state key";
 
-/// What is asked, as metrics call it.
-const OPERATIONS: [&str; 8] = [
-    "enter",
-    "hold",
-    "mark_login",
-    "publish",
-    "read_login",
-    "release",
-    "tend_login",
-    "write_login",
-];
-
 /// What is known of the state keys of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -100,11 +88,7 @@ impl Link {
         tls: Option<Arc<ClientConfig>>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        // Every series shows from the first scrape, at zero.
-        for operation in OPERATIONS {
-            let errors = &metrics.shared_state_errors_total;
-            errors.with_label_values(&[operation]);
-        }
+        metrics.shared_state_configured.set(1);
         Self {
             info: settings.url.connection_info(),
             settings,
