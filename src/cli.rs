@@ -3,14 +3,20 @@
 
 mod ca;
 mod check;
+mod completions;
 mod doctor;
 mod exec;
 mod healthcheck;
+mod help;
 mod login;
+mod man;
 mod print_config;
 mod run;
 mod sandbox;
+mod snippet;
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -19,13 +25,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Faults, Flag, Sources};
 
-/// An authenticating reverse proxy for Salesforce Marketing Cloud.
+/// An authenticating reverse proxy for Salesforce Marketing Cloud
+///
+/// Takes plain HTTP calls on this machine, puts the current access token of a tenant in, and sends them to that tenant.
 #[derive(Debug, Parser)]
 #[command(name = "sfmc-auth-proxy", version, disable_help_subcommand = true)]
+#[command(max_term_width = 100, after_long_help = help::ALL)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
@@ -33,17 +42,20 @@ struct Arguments {
     command: Command,
 }
 
+/// Above the options that every command takes.
+const COMMON: &str = "Options of every command";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 struct Common {
     /// The configuration file [default: ./sfmc-auth-proxy.toml, then the user's, then /etc/sfmc-auth-proxy/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = COMMON)]
     config: Option<PathBuf>,
     /// Shape of log lines: json or text
-    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = COMMON)]
     log_format: Option<String>,
     /// Least severe level that is logged: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = COMMON)]
     log_level: Option<String>,
 }
 
@@ -73,23 +85,74 @@ struct Overrides {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve
+    ///
+    /// Listens, puts the tenant's current token into each call, and sends it on. Goes on until a signal ends it. A changed
+    /// configuration or secret is taken into use without a restart.
+    #[command(after_long_help = help::RUN)]
     Run(Overrides),
-    /// Read the configuration and everything it names, and print every fault at once; no network
+    /// Check the configuration and everything that it names
+    ///
+    /// Prints every fault at once, each with its place and with what to write instead. Uses no network.
+    #[command(after_long_help = help::CHECK)]
     Check(check::Arguments),
-    /// Print the effective configuration, secrets redacted, each value with its origin
+    /// Print the effective configuration, each value with its origin
+    ///
+    /// Secrets are redacted. The result is a configuration file, with comments that say which file, variable or flag each value
+    /// is from.
+    #[command(after_long_help = help::PRINT_CONFIG)]
     PrintConfig(print_config::Arguments),
-    /// Ask a running proxy for its readiness: exits with 0 or 1
+    /// Ask a running proxy whether it is ready
+    ///
+    /// Asks /readyz of the admin listener, for images without a shell. Needs no secret of the configuration.
+    #[command(after_long_help = help::HEALTHCHECK)]
     Healthcheck(healthcheck::Arguments),
-    /// Start a simulated Marketing Cloud tenant with the proxy in front of it, and play a demonstration
+    /// Start a simulated Marketing Cloud tenant with the proxy in front of it
+    ///
+    /// Plays a short demonstration, prints curl lines to go on with, and stays up until Ctrl-C. Reads no configuration: all that it
+    /// needs is made up on the spot. The proxy is on port 7362, its admin listener on 7363.
+    #[command(after_long_help = help::SANDBOX)]
     Sandbox(sandbox::Arguments),
-    /// Run one command behind a private proxy: it calls Salesforce's hosts as always, and needs no credentials
+    /// Run one command behind a private proxy
+    ///
+    /// The command calls Salesforce's hosts as always, and needs no credentials: its environment leads it through a proxy on a free
+    /// port that ends with it.
+    #[command(after_long_help = help::EXEC)]
     Exec(exec::Arguments),
-    /// Log a user in through the browser, for a tenant whose tokens need that
+    /// Log a user in through the browser
+    ///
+    /// For a tenant whose tokens are a user's (grant = "authorization_code"). The login is kept in [state], and renews itself from
+    /// then on.
+    #[command(after_long_help = help::LOGIN)]
     Login(login::Arguments),
-    /// Find out online what keeps calls from getting through, and what to do about it
+    /// Find out what keeps calls from getting through, and what to do about it
+    ///
+    /// Looks at each tenant from the outside in: configuration, egress proxy, DNS, TCP, TLS, clock, token, instance, userinfo, REST
+    /// and SOAP. It only reads. For each tenant it fetches one token of its own, past a proxy that runs; Salesforce allows about one
+    /// token request in twenty minutes for each client. For a tenant that users log in to it fetches none, and says whether a login
+    /// is kept.
+    #[command(after_long_help = help::DOCTOR)]
     Doctor(doctor::Arguments),
-    /// Print where the local CA's certificate is, and how each common runtime is told to trust it
+    /// Print where the local CA's certificate is
+    ///
+    /// And how each common runtime is told to trust it. Makes the CA if there is none yet. Needs [intercept] in the configuration.
+    #[command(after_long_help = help::CA)]
     Ca(ca::Arguments),
+    /// Print the settings of a known SDK or tool for this configuration
+    ///
+    /// With the real address, tenant and account, and with the client's name. Says where the client's secret is, and never prints
+    /// it. Without a name it lists all that it knows. A name such as php or python prints several, each under its own name.
+    #[command(after_long_help = help::SNIPPET)]
+    Snippet(snippet::Arguments),
+    /// Print a completion script for a shell
+    ///
+    /// The shell then completes commands and options with the tab key.
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(completions::Arguments),
+    /// Print the manual page
+    ///
+    /// Or write one page for each command, where a directory is named.
+    #[command(after_long_help = help::MAN)]
+    Man(man::Arguments),
     #[command(flatten)]
     Later(Later),
 }
@@ -97,8 +160,6 @@ enum Command {
 /// Commands that are known by name, so that whoever has read of one is told what is the matter.
 #[derive(Debug, Subcommand)]
 enum Later {
-    #[command(hide = true, disable_help_flag = true)]
-    Snippet(Anything),
     #[command(hide = true, disable_help_flag = true)]
     Suggest(Anything),
     #[command(hide = true, disable_help_flag = true)]
@@ -114,7 +175,6 @@ struct Anything {
 impl Later {
     fn name(&self) -> &'static str {
         match self {
-            Self::Snippet(_) => "snippet",
             Self::Suggest(_) => "suggest",
             Self::Scopes(_) => "scopes",
         }
@@ -183,18 +243,10 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
             Ok(sources) => print_config::print(&sources, out, err).into(),
             Err(status) => status.into(),
         },
-        Command::Healthcheck(arguments) => {
-            let overrides = Overrides {
-                admin_listen: arguments.admin_listen,
-                ..Overrides::default()
-            };
-            match sources(common, overrides, err) {
-                Ok(sources) => {
-                    healthcheck::ask(&sources, arguments.url.as_deref(), out, err).into()
-                }
-                Err(_) => Status::Failure.into(),
-            }
-        }
+        Command::Healthcheck(arguments) => match sources(common, arguments.overrides(), err) {
+            Ok(sources) => healthcheck::ask(&sources, arguments.url.as_deref(), out, err).into(),
+            Err(_) => Status::Failure.into(),
+        },
         Command::Sandbox(arguments) => match sources(common, Overrides::default(), err) {
             Ok(sources) => sandbox::sandbox(&sources, &arguments, out, err),
             Err(status) => status.into(),
@@ -215,6 +267,14 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
             Ok(sources) => ca::ca(&sources, &arguments, out, err).into(),
             Err(status) => status.into(),
         },
+        Command::Snippet(arguments) => match sources(common, arguments.overrides(), err) {
+            Ok(sources) => snippet::snippet(&sources, &arguments, out, err).into(),
+            Err(status) => status.into(),
+        },
+        Command::Completions(arguments) => {
+            completions::completions(&mut Arguments::command(), &arguments, out).into()
+        }
+        Command::Man(arguments) => man::man(Arguments::command(), &arguments, out, err).into(),
         Command::Later(later) => {
             say(
                 err,

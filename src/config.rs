@@ -21,6 +21,7 @@ mod shorthand;
 mod source;
 mod suggest;
 mod value;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;
@@ -32,11 +33,13 @@ use std::path::{Path, PathBuf};
 use crate::{admin, audit, proxy, server, state, telemetry, upstream};
 
 pub use fault::{Fault, Faults, Origin};
-pub use reference::reference;
+pub use reference::{reference, variables};
 pub use reload::{Look, Read, Reloadable};
 pub use schema::schema;
 pub use select::select;
 pub use source::{Flag, Sources};
+pub use suggest::nearest;
+pub use whereabouts::{SecretPlace, secret_place};
 
 use document::Document;
 use key_path::KeyPath;

@@ -155,7 +155,7 @@ fn advice(path: &Path) -> String {
 }
 
 /// As a shell takes it.
-fn quoted(path: &str) -> String {
+pub(super) fn quoted(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=@:,%".contains(&byte);
     if path.bytes().all(plain) {
         path.to_owned()

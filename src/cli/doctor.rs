@@ -28,16 +28,7 @@ const STEPS_MAX: usize = 16;
 /// A secret that is longer is none.
 const SECRET_SIZE_MAX: u64 = 64 * 1024;
 
-/// What stands below the options.
-const AFTER_HELP: &str = "\
-Looks at each tenant from the outside in: configuration, egress proxy, DNS, TCP, TLS, clock, token, instance, userinfo, REST and
-SOAP. It only reads. For each tenant it fetches one token of its own, past a proxy that runs; Salesforce allows about one token
-request in twenty minutes for each client. For a tenant that users log in to it fetches none, and says whether a login is kept.
-
-Exits with 0 if nothing failed, 1 if a step failed, 2 if the configuration has faults or this command was typed wrong.";
-
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
     /// The tenant, and the account of it [default: every tenant, each with its default account, or with the first of its
     /// accounts by name where none is the default]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use http::Uri;
 
-use super::{Status, say, say_faults};
+use super::{Overrides, Status, say, say_faults};
 use crate::config::{self, Sources};
 
 /// Docker and Kubernetes give up soon; so does this.
@@ -18,10 +18,20 @@ const ANSWER_SIZE_MAX: u64 = 64 * 1024;
 pub(super) struct Arguments {
     /// Where the admin listener is, instead of what the configuration says
     #[arg(long, value_name = "ADDRESS")]
-    pub(super) admin_listen: Option<String>,
+    admin_listen: Option<String>,
     /// Ask this http URL instead of /readyz of the admin listener
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
+}
+
+impl Arguments {
+    /// The keys of the file that it sets.
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            admin_listen: self.admin_listen.clone(),
+            ..Overrides::default()
+        }
+    }
 }
 
 pub(super) fn ask(

@@ -37,22 +37,23 @@ fn the_arguments_are_sound() {
     Arguments::command().debug_assert();
 }
 
+/// The commands that a user sees.
+fn commands() -> Vec<clap::Command> {
+    let mut all = Arguments::command();
+    all.build();
+    let commands = all
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    commands.cloned().collect()
+}
+
 #[test]
 fn help_and_version_are_no_errors() {
-    for typed in [
-        &["--help"][..],
-        &["--version"],
-        &["run", "--help"],
-        &["check", "--help"],
-        &["print-config", "--help"],
-        &["healthcheck", "--help"],
-        &["sandbox", "--help"],
-        &["exec", "--help"],
-        &["ca", "--help"],
-        &["login", "--help"],
-        &["doctor", "--help"],
-    ] {
-        let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
+    let commands = commands();
+    let names = commands.iter().map(|command| command.get_name());
+    let asking = names.flat_map(|name| [vec![name, "--help"], vec![name, "-h"]]);
+    for typed in asking.chain([vec!["--help"], vec!["-h"], vec!["--version"]]) {
+        let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(&typed));
         assert_eq!(asked.unwrap_err().exit_code(), 0, "{typed:?}");
     }
     for typed in [
@@ -61,10 +62,77 @@ fn help_and_version_are_no_errors() {
         &["run", "--nonsense"],
         &["check", "x"],
         &["login"],
+        &["completions"],
+        &["completions", "cmd.exe"],
+        &["snippet", "curl", "acme", "emea"],
     ] {
         let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
         assert_eq!(asked.unwrap_err().exit_code(), 2, "{typed:?}");
     }
+}
+
+#[test]
+fn every_command_has_examples_that_can_be_typed_and_says_how_it_ends() {
+    for command in commands().iter().chain([&Arguments::command()]) {
+        let name = command.get_name();
+        let about = command.get_about().unwrap().to_string();
+        assert!(
+            about.len() <= 80 && !about.contains(';') && !about.ends_with('.'),
+            "{name}: {about}"
+        );
+        assert!(
+            command.get_long_about().unwrap().to_string().len() > about.len() + 20,
+            "{name}"
+        );
+        let after = command.get_after_long_help().unwrap().to_string();
+        assert!(
+            after.starts_with("Examples:\n  ") && after.contains("\nExit codes:\n  "),
+            "{name}"
+        );
+        let (examples, _rest) = after.split_once("\n\n").unwrap();
+        let mut typed = 0;
+        for line in examples
+            .lines()
+            .filter_map(|line| line.strip_prefix("  sfmc-auth-proxy "))
+        {
+            // What a shell would take off the line.
+            let line = line.split(['|', '>']).next().unwrap();
+            let words = std::iter::once("sfmc-auth-proxy").chain(line.split_whitespace());
+            let read = Arguments::try_parse_from(words);
+            assert!(read.is_ok(), "{line}: {}", read.unwrap_err());
+            assert!(
+                name == "sfmc-auth-proxy" || line.starts_with(name),
+                "{name}: {line}"
+            );
+            typed += 1;
+        }
+        assert!(typed > 0, "{name}");
+    }
+}
+
+/// What stands in columns would be torn apart.
+#[test]
+fn no_line_of_the_examples_is_broken() {
+    for command in commands().iter().chain([&Arguments::command()]) {
+        let after = command.get_after_long_help().unwrap().to_string();
+        let long = after.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(long, None, "{}", command.get_name());
+    }
+}
+
+#[test]
+fn the_reference_is_not_stale() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    let written = reference::reference(Arguments::command());
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(file, written).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(file).unwrap();
+    assert!(
+        kept == written,
+        "docs/cli.md is stale: BLESS=1 cargo test --lib cli::"
+    );
 }
 
 #[test]
@@ -113,11 +181,7 @@ fn every_flag_is_a_key_of_the_file() {
 
 #[test]
 fn later_commands_are_known_by_name() {
-    for typed in [
-        &["snippet", "curl"][..],
-        &["suggest", "-x"],
-        &["scopes", "acme"],
-    ] {
+    for typed in [&["suggest", "-x"][..], &["scopes", "acme"]] {
         let arguments = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed)).unwrap();
         let Command::Later(later) = &arguments.command else {
             panic!("{typed:?} is not of a later version");

@@ -47,6 +47,15 @@ pub fn reference() -> String {
     text
 }
 
+/// Every environment variable that sets a key, and what the key is for, as Markdown.
+#[must_use]
+pub fn variables() -> Vec<(String, &'static str)> {
+    let named = KEYS
+        .iter()
+        .filter_map(|key| Some((key.environment_name()?, key.doc)));
+    named.collect()
+}
+
 fn section(text: &mut String, table: &str, doc: &str) {
     let title = match table {
         "" => "Top level".to_owned(),

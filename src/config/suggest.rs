@@ -4,10 +4,7 @@ use super::key_path::{KeyPath, Step};
 use super::keys::{KEYS, Key};
 
 /// The candidate nearest to a word, if any is near enough to be a slip of the pen.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     near(word, candidates).map(|(_distance, candidate)| candidate)
 }
 

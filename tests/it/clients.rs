@@ -20,21 +20,21 @@ use crate::harness::tenant_settings;
 use crate::process::{Process, binary, configuration, has_program, undisturbed};
 
 /// A client of the proxy, whose accounts are EMEA, its default, and APAC.
-const NAME: &str = "newsletter";
-const SECRET: &str = "0f6tWm8vKqXc2RyB7uZsJ4nEaHd9LpG1";
+pub const NAME: &str = "newsletter";
+pub const SECRET: &str = "0f6tWm8vKqXc2RyB7uZsJ4nEaHd9LpG1";
 const USERNAME: &str = "API_User@example.com";
 /// A token that a client brings along from elsewhere.
 const OF_ELSEWHERE: &str = "of-long-ago";
 
 /// What is under test, with a page size that makes paging show.
-struct Field {
-    tenant: Tenant,
-    process: Process,
-    folder: TempDir,
+pub struct Field {
+    pub tenant: Tenant,
+    pub process: Process,
+    pub folder: TempDir,
 }
 
 impl Field {
-    async fn new(more: &str) -> Self {
+    pub async fn new(more: &str) -> Self {
         let mut settings = tenant_settings();
         settings.switches.soap_page_size = 10;
         let tenant = Tenant::start(settings).await.unwrap();
@@ -48,7 +48,7 @@ impl Field {
     }
 
     /// Whoever can reach the proxy may call.
-    async fn of_anyone() -> Self {
+    pub async fn of_anyone() -> Self {
         Self::new("").await
     }
 
@@ -87,7 +87,7 @@ answer_urls = "as_called"
     }
 
     /// The addresses of `listen.http`, and of the listeners that speak TLS and that keep URLs as called.
-    fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn addresses(&self) -> Vec<SocketAddr> {
         let lines = self.process.lines();
         lines
             .iter()
@@ -96,7 +96,7 @@ answer_urls = "as_called"
             .collect()
     }
 
-    fn subdomain(&self) -> &str {
+    pub fn subdomain(&self) -> &str {
         &self.tenant.settings().subdomain
     }
 
@@ -123,7 +123,7 @@ answer_urls = "as_called"
 
     /// The tenant took or refused nothing in a way that only a wrong proxy brings about, and saw nothing of what clients show
     /// to the proxy.
-    fn check_journal(&self) {
+    pub fn check_journal(&self) {
         let journal = self.tenant.journal();
         assert!(!journal.is_empty());
         for entry in journal {
@@ -164,7 +164,7 @@ fn kept(name: &str, install: impl FnOnce(&Path) -> Vec<Command>) -> Option<PathB
 }
 
 /// A Python with every package that a test here needs.
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     if !has_program("python3") {
         return None;
     }
@@ -189,7 +189,7 @@ fn python() -> Option<PathBuf> {
 }
 
 /// A folder with these npm packages, and this driver in it: Node looks for packages from where the script is.
-fn node(name: &str, packages: &[&str], driver_name: &str) -> Option<PathBuf> {
+pub fn node(name: &str, packages: &[&str], driver_name: &str) -> Option<PathBuf> {
     if !has_program("node") || !has_program("npm") {
         return None;
     }
@@ -209,7 +209,7 @@ fn driver(name: &str) -> PathBuf {
         .join(name)
 }
 
-async fn run(mut command: Command) -> Output {
+pub async fn run(mut command: Command) -> Output {
     let running = tokio::task::spawn_blocking(move || command.output().unwrap());
     running.await.unwrap()
 }

@@ -36,7 +36,7 @@ fn usage_and_configuration_errors_exit_with_2() {
             "{arguments:?}: stdout is for results"
         );
     }
-    for later in ["snippet", "suggest", "scopes"] {
+    for later in ["suggest", "scopes"] {
         let output = run(&[later], &[], folder.path());
         assert_eq!(output.status.code(), Some(2), "{later}");
         assert!(
@@ -310,4 +310,127 @@ fn the_sandbox_stays_up_and_its_curl_lines_work_as_printed() {
     assert!(stopped.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(ran >= 4, "{ran} curl lines");
+}
+
+/// The script is what the shell's own completion takes: bash is asked what it makes of a line.
+#[test]
+fn bash_completes_commands_and_options() {
+    if !has_program("bash") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let script = run(&["completions", "bash"], &[], folder.path());
+    assert_eq!(script.status.code(), Some(0));
+    let file = folder.path().join("completion.bash");
+    fs::write(&file, script.stdout).unwrap();
+    // What bash does when the tab key is pressed, and what it would offer.
+    let pressed = r#"
+        source "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+        completion=$(complete -p sfmc-auth-proxy); name=${completion##*-F }; name=${name%% *}
+        "$name" sfmc-auth-proxy "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    for (words, expected) in [
+        (&["sn"][..], &["snippet"][..]),
+        (&["ru"], &["run"]),
+        (&["snippet", "--cl"], &["--client"]),
+        (&["snippet", "php-s"], &["php-soap"]),
+        (&["completions", "z"], &["zsh"]),
+        (&["exec", "--mo"], &["--mode"]),
+    ] {
+        let output = Command::new("bash")
+            .args(["--norc", "-c", pressed, "bash"])
+            .arg(&file)
+            .arg("sfmc-auth-proxy")
+            .args(words)
+            .output()
+            .unwrap();
+        let offered = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            offered.lines().collect::<Vec<_>>(),
+            expected,
+            "{words:?}: {errors}"
+        );
+    }
+}
+
+/// Other shells say at least whether it is a script of theirs.
+#[test]
+fn other_shells_can_read_their_completions() {
+    let folder = TempDir::new().unwrap();
+    for shell in ["zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell], &[], folder.path());
+        assert_eq!(script.status.code(), Some(0), "{shell}");
+        let text = String::from_utf8(script.stdout).unwrap();
+        assert!(text.contains("snippet"), "{shell}");
+        let there = Command::new(shell).arg("--version").output();
+        if matches!(shell, "zsh" | "fish") && there.is_ok() {
+            let file = folder.path().join(shell);
+            fs::write(&file, text).unwrap();
+            let read = Command::new(shell).arg("-n").arg(&file).output().unwrap();
+            assert!(
+                read.status.success(),
+                "{shell}: {}",
+                String::from_utf8_lossy(&read.stderr)
+            );
+        }
+    }
+}
+
+#[test]
+fn manual_pages_are_written_and_groff_finds_nothing_wrong() {
+    let folder = TempDir::new().unwrap();
+    let pages = folder.path().join("man/man1");
+    let written = run(&["man", pages.to_str().unwrap()], &[], folder.path());
+    assert_eq!(written.status.code(), Some(0));
+    let names: Vec<_> = fs::read_dir(&pages)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let has = |name: &str| names.iter().any(|page| page.ends_with(name));
+    assert!(
+        has("sfmc-auth-proxy.1")
+            && has("sfmc-auth-proxy-run.1")
+            && has("sfmc-auth-proxy-snippet.1")
+    );
+    let main = run(&["man"], &[], folder.path()).stdout;
+    assert!(fs::read(pages.join("sfmc-auth-proxy.1")).unwrap() == main);
+    if !has_program("groff") {
+        return;
+    }
+    for page in &names {
+        let output = Command::new("groff")
+            .args(["-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=100n"])
+            .arg(page)
+            .output()
+            .unwrap();
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success() && complaints.is_empty(),
+            "{page:?}: {complaints}"
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains("EXIT STATUS") && text.contains("EXAMPLES"),
+            "{page:?}: {text}"
+        );
+        if page.ends_with("sfmc-auth-proxy.1") {
+            for part in [
+                "ENVIRONMENT",
+                "SFMC_AUTH_PROXY_ADMIN_LISTEN",
+                "SFMC_CLIENT_SECRET_FILE",
+                "FILES",
+                "130",
+                "sfmc-auth-proxy-snippet(1)",
+            ] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+    let elsewhere = folder.path().join("a file");
+    fs::write(&elsewhere, "").unwrap();
+    let refused = run(&["man", elsewhere.to_str().unwrap()], &[], folder.path());
+    assert_eq!(refused.status.code(), Some(1));
 }

@@ -42,6 +42,7 @@ mod reloads;
 mod replicas;
 mod selection;
 mod smoke;
+mod snippets;
 mod soap;
 mod soap_properties;
 mod soap_runs;
