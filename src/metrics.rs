@@ -43,6 +43,9 @@ pub struct Metrics {
     pub throttled_total: IntCounterVec,
     /// The proxy's own errors, by their code.
     pub errors_total: IntCounterVec,
+    /// Calls that were made although their client's policy is against them, by client and by the code that they would have been
+    /// refused with.
+    pub would_be_refusals_total: IntCounterVec,
     /// Bytes held for replays.
     pub buffered_bytes: IntGauge,
     /// Open connections, by listener.
@@ -137,6 +140,11 @@ impl Metrics {
                 "errors_total",
                 "The proxy's own errors, by code.",
                 &["reason"],
+            )?,
+            would_be_refusals_total: families.counters(
+                "would_be_refusals_total",
+                "Calls that a client's policy would have refused, had it not been set to observe.",
+                &["client", "reason"],
             )?,
             buffered_bytes: families.gauge(
                 "buffered_bytes",

@@ -6,7 +6,10 @@ use super::error::Code;
 use super::route::Tenant;
 use super::setup::Proxy;
 use crate::identity::Client;
+use crate::policy::Posture;
 
+/// What a client's policy refuses calls with.
+const POLICY_CODES: [Code; 3] = [Code::PolicyDenied, Code::SendBlocked, Code::WriteBlocked];
 const CLIENT_SECRETS: [&str; 2] = ["current", "next"];
 
 impl Proxy {
@@ -77,6 +80,13 @@ impl Proxy {
             self.metrics
                 .client_authentications_total
                 .with_label_values(&[client.name(), place.as_str()]);
+        }
+        if client.grant().policy == Posture::Observe {
+            for code in POLICY_CODES {
+                self.metrics
+                    .would_be_refusals_total
+                    .with_label_values(&[client.name(), code.name()]);
+            }
         }
     }
 
