@@ -9,7 +9,10 @@ mod healthcheck;
 mod login;
 mod print_config;
 mod run;
+mod running;
 mod sandbox;
+mod scopes;
+mod suggest;
 
 #[cfg(test)]
 mod tests;
@@ -91,7 +94,31 @@ enum Command {
     /// Print where the local CA's certificate is, and how each common runtime is told to trust it
     Ca(ca::Arguments),
     #[command(flatten)]
+    Seen(Seen),
+    #[command(flatten)]
     Later(Later),
+}
+
+/// Commands that judge what a running proxy has seen.
+#[derive(Debug, Subcommand)]
+enum Seen {
+    /// Print which scopes the calls of a tenant used, missed and did without, and the smallest list for them
+    Scopes(scopes::Arguments),
+    /// Print the smallest allow list for what a client has called
+    Suggest(suggest::Arguments),
+}
+
+impl Seen {
+    fn run(&self, common: Common, out: &mut dyn Write, err: &mut dyn Write) -> Status {
+        let sources = match sources(common, Overrides::default(), err) {
+            Ok(sources) => sources,
+            Err(status) => return status,
+        };
+        match self {
+            Self::Scopes(arguments) => scopes::scopes(&sources, arguments, out, err),
+            Self::Suggest(arguments) => suggest::suggest(&sources, arguments, out, err),
+        }
+    }
 }
 
 /// Commands that are known by name, so that whoever has read of one is told what is the matter.
@@ -99,10 +126,6 @@ enum Command {
 enum Later {
     #[command(hide = true, disable_help_flag = true)]
     Snippet(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Suggest(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Scopes(Anything),
 }
 
 #[derive(Debug, Args)]
@@ -115,8 +138,6 @@ impl Later {
     fn name(&self) -> &'static str {
         match self {
             Self::Snippet(_) => "snippet",
-            Self::Suggest(_) => "suggest",
-            Self::Scopes(_) => "scopes",
         }
     }
 }
@@ -215,6 +236,7 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
             Ok(sources) => ca::ca(&sources, &arguments, out, err).into(),
             Err(status) => status.into(),
         },
+        Command::Seen(command) => command.run(common, out, err).into(),
         Command::Later(later) => {
             say(
                 err,

@@ -51,6 +51,8 @@ fn help_and_version_are_no_errors() {
         &["ca", "--help"],
         &["login", "--help"],
         &["doctor", "--help"],
+        &["scopes", "--help"],
+        &["suggest", "--help"],
     ] {
         let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
         assert_eq!(asked.unwrap_err().exit_code(), 0, "{typed:?}");
@@ -61,6 +63,9 @@ fn help_and_version_are_no_errors() {
         &["run", "--nonsense"],
         &["check", "x"],
         &["login"],
+        &["scopes"],
+        &["suggest"],
+        &["suggest", "x", "--from=f", "--url=u"],
     ] {
         let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
         assert_eq!(asked.unwrap_err().exit_code(), 2, "{typed:?}");

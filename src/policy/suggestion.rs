@@ -35,11 +35,11 @@ pub fn suggest<'a>(calls: impl IntoIterator<Item = &'a str>) -> Suggestion {
     let mut objects = BTreeSet::new();
     let mut left_out = BTreeSet::new();
     for call in calls {
-        let read = match call.strip_prefix("SOAP ") {
-            Some(rest) => soap::read(rest).map(|object| drop(objects.insert(object))),
-            None => rest::read(call).map(|route| drop(routes.insert(route))),
-        };
-        if read.is_none() {
+        if let Some(object) = call.strip_prefix("SOAP ").and_then(soap::read) {
+            objects.insert(object);
+        } else if let Some(route) = rest::read(call) {
+            routes.insert(route);
+        } else {
             left_out.insert(call.to_owned());
         }
     }

@@ -56,11 +56,15 @@ impl<'a> Scope<'a> {
 
     /// `this call needs email_send`, as sure as that is.
     fn words(&self, scope: &str) -> String {
-        let probably = match self.need.certainty {
-            Certainty::Inferred => "probably ",
-            Certainty::Seen | Certainty::Documented => "",
-        };
-        format!("this call {probably}needs {scope}")
+        if self.is_guess() {
+            format!("this call probably needs {scope}")
+        } else {
+            format!("this call needs {scope}")
+        }
+    }
+
+    fn is_guess(&self) -> bool {
+        self.need.certainty == Certainty::Inferred
     }
 
     fn words_of_lack(&self, scope: &str) -> String {
@@ -85,7 +89,10 @@ impl<'a> Scope<'a> {
     /// Where the tenant has said that something is not permitted.
     fn behind_denial(&self, what: &'static str) -> String {
         match (self.lacking(), self.granted) {
-            (Some(lacking), _) => format!("missing scope: {}", self.words_of_lack(lacking)),
+            (Some(lacking), _) => {
+                let mark = if self.is_guess() { '?' } else { ':' };
+                format!("missing scope{mark} {}", self.words_of_lack(lacking))
+            }
             (None, Some(_)) => format!(
                 "the token has {}, and {}; so the user of the package lacks the permission, or the account the feature, or \
                  the object is not shared with this account",

@@ -36,7 +36,7 @@ fn usage_and_configuration_errors_exit_with_2() {
             "{arguments:?}: stdout is for results"
         );
     }
-    for later in ["snippet", "suggest", "scopes"] {
+    for later in ["snippet"] {
         let output = run(&[later], &[], folder.path());
         assert_eq!(output.status.code(), Some(2), "{later}");
         assert!(
