@@ -198,10 +198,7 @@ fn judge(
     }
 }
 
-async fn exchange(
-    authority: &str,
-    token: Option<&Secret>,
-) -> Result<(StatusCode, Bytes), String> {
+async fn exchange(authority: &str, token: Option<&Secret>) -> Result<(StatusCode, Bytes), String> {
     let stream = TcpStream::connect(authority).await;
     let stream = stream.map_err(|error| error.to_string())?;
     let (mut sender, connection) = handshake(TokioIo::new(stream))
@@ -230,7 +227,8 @@ async fn exchange(
 
 /// Host and port of `http://HOST[:PORT]`, with or without the status's path.
 fn authority(url: &str) -> Result<String, String> {
-    let wrong = || "--url wants the http URL of an admin listener, as http://127.0.0.1:7363".to_owned();
+    let wrong =
+        || "--url wants the http URL of an admin listener, as http://127.0.0.1:7363".to_owned();
     let uri: Uri = url.parse().map_err(|_invalid| wrong())?;
     let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(wrong());
@@ -247,8 +245,12 @@ fn authority(url: &str) -> Result<String, String> {
 /// As the configuration reads one: a newline at the end is dropped.
 fn read(sources: &Sources, file: &PathBuf) -> Result<Secret, String> {
     let path = sources.working_directory.join(file);
-    let text = fs::read_to_string(&path)
-        .map_err(|error| format!("--admin-token-file: {} cannot be read: {error}", path.display()))?;
+    let text = fs::read_to_string(&path).map_err(|error| {
+        format!(
+            "--admin-token-file: {} cannot be read: {error}",
+            path.display()
+        )
+    })?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line)))
 }

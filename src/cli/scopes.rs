@@ -49,7 +49,13 @@ pub(super) fn scopes(
     let Some(tenant) = tenants.find(|tenant| tenant.name == arguments.tenant) else {
         let names = report.tenants.iter().map(|tenant| tenant.name.as_str());
         let names = running::listed(names);
-        say(err, &format!("there is no tenant {:?} there; there are: {names}", arguments.tenant));
+        say(
+            err,
+            &format!(
+                "there is no tenant {:?} there; there are: {names}",
+                arguments.tenant
+            ),
+        );
         return Status::Usage;
     };
     let seen = Seen::of(&report, tenant);
@@ -138,12 +144,25 @@ impl<'a> Seen<'a> {
             }),
         );
         section(out, "unneeded", least.unneeded.iter().cloned());
-        section(out, "calls whose scope is not known", least.unknown.iter().cloned());
+        section(
+            out,
+            "calls whose scope is not known",
+            least.unknown.iter().cloned(),
+        );
         if least.scope.is_empty() {
-            say(out, "\nNo call that needs a known scope was seen, so there is no list to suggest.");
+            say(
+                out,
+                "\nNo call that needs a known scope was seen, so there is no list to suggest.",
+            );
             return;
         }
-        say(out, &format!("\n# the smallest list for what was seen, for [tenants.{}]", self.tenant.name));
+        say(
+            out,
+            &format!(
+                "\n# the smallest list for what was seen, for [tenants.{}]",
+                self.tenant.name
+            ),
+        );
         if !least.beside.is_empty() {
             let beside = running::listed(least.beside.iter().map(String::as_str));
             say(out, &format!("# needed beside others: {beside}"));

@@ -52,7 +52,10 @@ pub(super) fn suggest(
     let seen = match found {
         Ok(Ok(seen)) => seen,
         Ok(Err(names)) => {
-            say(err, &format!("there is no client {client:?} there; there are: {names}"));
+            say(
+                err,
+                &format!("there is no client {client:?} there; there are: {names}"),
+            );
             return Status::Usage;
         }
         Err(why) => {
@@ -65,7 +68,10 @@ pub(super) fn suggest(
         say(err, &format!("warning: {warning}"));
     }
     if suggestion.allow.is_empty() {
-        say(err, &format!("no call of client {client} was seen that a pattern could be made of"));
+        say(
+            err,
+            &format!("no call of client {client} was seen that a pattern could be made of"),
+        );
         return Status::Failure;
     }
     print(client, &seen, &suggestion, out);
@@ -75,7 +81,10 @@ pub(super) fn suggest(
 fn print(client: &str, seen: &Seen, suggestion: &Suggestion, out: &mut dyn Write) {
     let times = counted(usize::try_from(seen.times()).unwrap_or(usize::MAX), "call");
     let (since, until) = (running::written(seen.since), running::written(seen.until));
-    say(out, &format!("# For [clients.{client}]: {times}, from {since} to {until}."));
+    say(
+        out,
+        &format!("# For [clients.{client}]: {times}, from {since} to {until}."),
+    );
     let (tenants, accounts) = seen.reach();
     if let Some(tenants) = tenants {
         say(out, &format!("tenants = [{tenants}]"));
@@ -92,7 +101,9 @@ fn print(client: &str, seen: &Seen, suggestion: &Suggestion, out: &mut dyn Write
 }
 
 fn warnings(seen: &Seen, suggestion: &Suggestion) -> Vec<String> {
-    let mut warnings: Vec<String> = running::too_short(seen.since, seen.until).into_iter().collect();
+    let mut warnings: Vec<String> = running::too_short(seen.since, seen.until)
+        .into_iter()
+        .collect();
     for pattern in &suggestion.may_send {
         warnings.push(format!(
             "\"{pattern}\" covers calls that send as well as others, and what was seen does not tell them apart: if nothing was \
@@ -105,7 +116,9 @@ fn warnings(seen: &Seen, suggestion: &Suggestion) -> Vec<String> {
         ));
     }
     for call in &suggestion.left_out {
-        warnings.push(format!("\"{call}\" was seen, and no pattern can be made of it: add one by hand"));
+        warnings.push(format!(
+            "\"{call}\" was seen, and no pattern can be made of it: add one by hand"
+        ));
     }
     warnings.extend(seen.warnings.iter().cloned());
     warnings

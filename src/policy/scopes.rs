@@ -98,6 +98,9 @@ impl Need {
     /// The scope that a call counts under, where the token has these: of several that do as well, one that is there.
     #[must_use]
     pub fn counted(&self, granted: Option<&str>) -> &'static str {
+        if self.or.is_empty() {
+            return self.scope;
+        }
         self.alternatives()
             .find(|scope| granted.is_some_and(|granted| has(granted, scope)))
             .unwrap_or(self.scope)
@@ -122,9 +125,15 @@ impl Need {
     }
 }
 
-/// Whether a scope is in a list as token responses have it, separated by spaces.
+/// Whether a scope is in a list as token responses have it, separated by spaces. Asked on every call, of lists that may have all
+/// scopes that there are, and so by a search instead of name by name.
 fn has(granted: &str, scope: &str) -> bool {
-    granted.split_ascii_whitespace().any(|name| name == scope)
+    let bytes = granted.as_bytes();
+    let is_edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+    granted.match_indices(scope).any(|(start, _scope)| {
+        let before = start.checked_sub(1).and_then(|place| bytes.get(place));
+        is_edge(before) && is_edge(bytes.get(start + scope.len()))
+    })
 }
 
 /// What a REST call needs. The path is raw and without query.

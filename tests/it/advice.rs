@@ -81,7 +81,9 @@ async fn where_nothing_is_known_nothing_is_named() {
     let stage = Stage::new().await;
     // A token response that does not say what it grants.
     let patch = json!({"scope": null});
-    stage.tenant.set_token_answer(patch.as_object().unwrap().clone());
+    stage
+        .tenant
+        .set_token_answer(patch.as_object().unwrap().clone());
     stage.tenant.revoke_all();
     for (path, expected) in [
         (
@@ -102,7 +104,10 @@ async fn where_nothing_is_known_nothing_is_named() {
             ..Script::default()
         });
         let answer = stage.get(path).await;
-        assert_eq!((answer.status.as_u16(), details(&answer)), (403, expected.to_owned()));
+        assert_eq!(
+            (answer.status.as_u16(), details(&answer)),
+            (403, expected.to_owned())
+        );
     }
 }
 
@@ -138,7 +143,11 @@ async fn a_refusal_in_an_envelope_names_the_scope_of_its_object() {
     };
     let lacking = granting(&["email_read"]).await;
     let answer = lacking.send(send()).await;
-    assert!(answer.text().contains("API Permission Failed"), "{}", answer.text());
+    assert!(
+        answer.text().contains("API Permission Failed"),
+        "{}",
+        answer.text()
+    );
     let said = details(&answer);
     assert!(
         said.starts_with("missing scope? this call probably needs list_and_subscribers_write, which the token was not granted"),
@@ -151,7 +160,9 @@ async fn a_refusal_in_an_envelope_names_the_scope_of_its_object() {
     });
     let said = details(&having.send(send()).await);
     assert!(
-        said.starts_with("the token has list_and_subscribers_write, and this call probably needs it"),
+        said.starts_with(
+            "the token has list_and_subscribers_write, and this call probably needs it"
+        ),
         "{said}"
     );
 }

@@ -61,7 +61,9 @@ async fn records(file: &Path, count: usize) -> Vec<Value> {
     let read = || -> Vec<Value> {
         let text = fs::read_to_string(file).unwrap_or_default();
         let lines = text.lines();
-        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     };
     until("the records are written", async || read().len() >= count).await;
     read()
@@ -91,7 +93,12 @@ async fn what_a_policy_would_refuse_arrives_once_and_is_recorded() {
         assert!(page.contains(&series), "from the first scrape: {series}");
     }
     let answer = stage.send(call("DELETE", "/hub/v1/campaigns/1")).await;
-    assert_eq!(code(&answer).1, "", "the tenant's own answer: {}", answer.text());
+    assert_eq!(
+        code(&answer).1,
+        "",
+        "the tenant's own answer: {}",
+        answer.text()
+    );
     assert_eq!(arrived(&stage), 1, "once");
     assert_eq!(stage.send(call("GET", ASSETS)).await.status, 200);
     assert_eq!(would_be(&stage, "policy_denied").await, 1.0);
@@ -127,7 +134,9 @@ async fn its_own_mode_is_observed_and_that_of_others_holds() {
     assert_eq!(arrived(&stage), 1);
     assert_eq!(would_be(&stage, "write_blocked").await, 1.0);
     // The tenant's mode is not the client's policy.
-    let sent = stage.send(call("POST", "/messaging/v1/email/messages/k")).await;
+    let sent = stage
+        .send(call("POST", "/messaging/v1/email/messages/k"))
+        .await;
     assert_eq!(code(&sent), (403, "send_blocked".to_owned()));
     // Nor are the accounts that it may use.
     let elsewhere = format!("/@acme:{EMEA}{ASSETS}");
@@ -164,7 +173,7 @@ async fn a_reload_makes_an_observed_policy_hold_and_the_log_told_of_it() {
         + &String::from_utf8_lossy(&check.stdout);
     assert!(check.status.success(), "{said}");
     assert!(
-        said.contains("clients.newsletter.policy lets through what mode and allow"),
+        said.contains("clients.newsletter.policy: lets through what mode and allow"),
         "{said}"
     );
     let mut process = Process::start(folder.path(), &[], &[]).await;
@@ -178,8 +187,13 @@ async fn a_reload_makes_an_observed_policy_hold_and_the_log_told_of_it() {
     };
     let answer = delete().await;
     assert_eq!(code(&answer).1, "", "{}", answer.text());
-    let line = process.logged(|line| line["would_refuse"] == "policy_denied").await;
-    assert_eq!((&line["client"], &line["method"]), (&json!("newsletter"), &json!("DELETE")));
+    let line = process
+        .logged(|line| line["would_refuse"] == "policy_denied")
+        .await;
+    assert_eq!(
+        (&line["client"], &line["method"]),
+        (&json!("newsletter"), &json!("DELETE"))
+    );
     let file = folder.path().join("sfmc-auth-proxy.toml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("\"observe\"", "\"enforce\"")).unwrap();

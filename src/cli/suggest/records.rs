@@ -96,7 +96,9 @@ impl Reading {
             return Err("there is no audit record in what was given with --from".to_owned());
         }
         if !self.clients.contains(client) {
-            return Ok(Err(running::listed(self.clients.iter().map(String::as_str))));
+            return Ok(Err(running::listed(
+                self.clients.iter().map(String::as_str),
+            )));
         }
         let mut warn = |count: u64, words: &str| {
             if count > 0 {

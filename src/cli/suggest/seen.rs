@@ -86,7 +86,9 @@ impl Seen {
 
     /// How many calls there were.
     pub(super) fn times(&self) -> u64 {
-        self.calls.values().fold(0, |sum, times| sum.saturating_add(*times))
+        self.calls
+            .values()
+            .fold(0, |sum, times| sum.saturating_add(*times))
     }
 
     /// The values of `tenants` and `accounts`, where there are any to give. A client without `accounts` has each tenant's default
@@ -103,13 +105,19 @@ impl Seen {
         if !self.accounts.iter().any(|account| account.is_named) {
             return (tenants, None);
         }
-        let written = self.accounts.iter().map(|account| match (&account.label, account.mid) {
-            (label, Some(mid)) if matches!(label.as_str(), DEFAULT | OTHER) => mid.to_string(),
-            (label, None) if matches!(label.as_str(), DEFAULT | OTHER) => {
-                format!("{:?}", format!("MEMBER ID OF {} ACCOUNT", label.to_uppercase()))
-            }
-            (label, _) => format!("{label:?}"),
-        });
+        let written = self
+            .accounts
+            .iter()
+            .map(|account| match (&account.label, account.mid) {
+                (label, Some(mid)) if matches!(label.as_str(), DEFAULT | OTHER) => mid.to_string(),
+                (label, None) if matches!(label.as_str(), DEFAULT | OTHER) => {
+                    format!(
+                        "{:?}",
+                        format!("MEMBER ID OF {} ACCOUNT", label.to_uppercase())
+                    )
+                }
+                (label, _) => format!("{label:?}"),
+            });
         let mut accounts: Vec<String> = Vec::new();
         for account in written {
             if !accounts.contains(&account) {

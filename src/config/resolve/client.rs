@@ -77,7 +77,7 @@ fn client(
         .min();
     let effective = mode.strictest(of_tenants.unwrap_or_default());
     let policy = policy(review, table, mode);
-    let allow = allow(review, &table.child("allow"), effective);
+    let allow = allow(review, &table.child("allow"), effective, policy);
     let settings = match (secrets, allow, &reach) {
         (Some(secrets), Some(allow), Some(reach)) => Some(ClientSettings {
             name: name.to_owned(),
@@ -211,7 +211,12 @@ fn policy(review: &mut Review<'_>, table: &KeyPath, mode: Mode) -> Posture {
 }
 
 /// The outer `None` says that a fault was found, or nothing was to be read.
-fn allow(review: &mut Review<'_>, path: &KeyPath, mode: Mode) -> Option<Option<AllowList>> {
+fn allow(
+    review: &mut Review<'_>,
+    path: &KeyPath,
+    mode: Mode,
+    policy: Posture,
+) -> Option<Option<AllowList>> {
     if review.values.is_spoiled(path) {
         return None;
     }
@@ -219,7 +224,7 @@ fn allow(review: &mut Review<'_>, path: &KeyPath, mode: Mode) -> Option<Option<A
         return Some(None);
     }
     let items = review.list(path);
-    if items.is_empty() {
+    if items.is_empty() && policy == Posture::Enforce {
         let origin = review.origin(path);
         let words =
             "is empty, so that the client may call nothing; leave it out to allow everything";

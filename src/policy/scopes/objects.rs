@@ -47,15 +47,65 @@ const READS: &[&str] = &["Retrieve", "Query"];
 const CHANGES: &[&str] = &["Create", "Update", "Delete", "Configure"];
 const RUNS: &[&str] = &["Perform", "Schedule"];
 
-const DATA_EXTENSIONS: &[&str] = &["DataExtension", "DataExtensionField", "DataExtensionObject", "DataExtensionTemplate"];
-const SUBSCRIBERS: &[&str] = &["Subscriber", "List", "ListSubscriber", "SubscriberList", "Group", "GlobalUnsubscribeCategory", "Publication", "PublicationSubscriber", "SuppressionListDefinition"];
-const EVENTS: &[&str] = &["SentEvent", "OpenEvent", "ClickEvent", "BounceEvent", "UnsubEvent", "NotSentEvent", "ForwardedEmailEvent", "ForwardedEmailOptInEvent", "SurveyEvent"];
-const SEND_RESULTS: &[&str] = &["Send", "SendSummary", "ListSend", "LinkSend", "TriggeredSendSummary"];
-const EMAILS: &[&str] = &["Email", "Template", "EmailSendDefinition", "TriggeredSendDefinition", "SendClassification", "SenderProfile", "DeliveryProfile", "SendDefinitionList"];
-const AUTOMATIONS: &[&str] = &["Automation", "AutomationInstance", "Program", "QueryDefinition", "ImportDefinition", "FileTransferActivity", "DataExtractActivity", "ScheduleDefinition"];
+const DATA_EXTENSIONS: &[&str] = &[
+    "DataExtension",
+    "DataExtensionField",
+    "DataExtensionObject",
+    "DataExtensionTemplate",
+];
+const SUBSCRIBERS: &[&str] = &[
+    "Subscriber",
+    "List",
+    "ListSubscriber",
+    "SubscriberList",
+    "Group",
+    "GlobalUnsubscribeCategory",
+    "Publication",
+    "PublicationSubscriber",
+    "SuppressionListDefinition",
+];
+const EVENTS: &[&str] = &[
+    "SentEvent",
+    "OpenEvent",
+    "ClickEvent",
+    "BounceEvent",
+    "UnsubEvent",
+    "NotSentEvent",
+    "ForwardedEmailEvent",
+    "ForwardedEmailOptInEvent",
+    "SurveyEvent",
+];
+const SEND_RESULTS: &[&str] = &[
+    "Send",
+    "SendSummary",
+    "ListSend",
+    "LinkSend",
+    "TriggeredSendSummary",
+];
+const EMAILS: &[&str] = &[
+    "Email",
+    "Template",
+    "EmailSendDefinition",
+    "TriggeredSendDefinition",
+    "SendClassification",
+    "SenderProfile",
+    "DeliveryProfile",
+    "SendDefinitionList",
+];
+const AUTOMATIONS: &[&str] = &[
+    "Automation",
+    "AutomationInstance",
+    "Program",
+    "QueryDefinition",
+    "ImportDefinition",
+    "FileTransferActivity",
+    "DataExtractActivity",
+    "ScheduleDefinition",
+];
 
 const BY_NAME: &str = "vendor guide: API Integration Permission Scopes, by the family's name alone";
-const TRIGGERED: &str = "vendor knowledge article 005322011: as of 2026-06-19 all three scopes of Email";
+const TRIGGERED: &str =
+    "vendor knowledge article 005322011: as of 2026-06-19 all three scopes of Email";
 const TRIED: &str = "dawidmachon/mcecli: endpoint notes, a token with this scope alone";
 const DENIED: &str = "vendor guide: API Integration Permission Scopes, by the family's name; API Permission Failed is told in FuelSDK-CSharp#88";
 

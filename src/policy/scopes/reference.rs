@@ -68,7 +68,11 @@ pub fn reference() -> String {
     );
     for row in OBJECTS {
         let operations = row.operations.join(", ");
-        let types: Vec<String> = row.object_types.iter().map(|name| format!("`{name}`")).collect();
+        let types: Vec<String> = row
+            .object_types
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
         let _written = writeln!(
             text,
             "| {operations} | {} | {}",

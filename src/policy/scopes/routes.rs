@@ -86,11 +86,11 @@ const fn either_and(
 
 const GUIDE: &str = "vendor guide: REST API Permission IDs and Scopes";
 const BY_NAME: &str = "vendor guide: API Integration Permission Scopes, by the family's name alone";
-const BOTH_CONTENT: &str =
-    "vendor guide: REST API Permission IDs and Scopes; that the other family of content does as well is inferred";
+const BOTH_CONTENT: &str = "vendor guide: REST API Permission IDs and Scopes; that the other family of content does as well is inferred";
 const TRIED: &str = "dawidmachon/mcecli: endpoint notes, a 403 without it";
 const PREFERENCES: &str = "vendor guide: REST API Permission IDs and Scopes, where it goes by Contacts_access, which no package has";
-const SEARCHES: &str = "vendor guide: REST API Permission IDs and Scopes, which names list_and_subscribers_write too";
+const SEARCHES: &str =
+    "vendor guide: REST API Permission IDs and Scopes, which names list_and_subscribers_write too";
 const TAGS: &str = "vendor guide: REST API Permission IDs and Scopes, where it goes by tags_create, tags_edit or tags_delete";
 const LIKE_EVENTS: &str = "likewise for /interaction/v1/events";
 const JOURNEY_ASPR: &str =

@@ -50,22 +50,13 @@ fn routes_need_what_the_vendor_says() {
             "POST /asset/v1/content/assets/query",
             Some("documents_and_images_read"),
         ),
-        (
-            "POST /asset/v1/content/assets",
-            Some("saved_content_write"),
-        ),
+        ("POST /asset/v1/content/assets", Some("saved_content_write")),
         (
             "POST //hub/v1/dataevents/key:A/rowset",
             Some("data_extensions_write"),
         ),
-        (
-            "GET /data/v1/CustomObjects",
-            Some("data_extensions_read"),
-        ),
-        (
-            "POST /messaging/v1/email/messages/key1",
-            Some("email_send"),
-        ),
+        ("GET /data/v1/CustomObjects", Some("data_extensions_read")),
+        ("POST /messaging/v1/email/messages/key1", Some("email_send")),
         ("POST /messaging/v1/email/definitions", Some("email_write")),
         (
             "DELETE /messaging/v1/email/definitions/k/queue",
@@ -93,11 +84,7 @@ fn routes_need_what_the_vendor_says() {
 fn a_token_has_one_of_several_scopes_or_lacks_the_first() {
     let need = route("GET /asset/v1/content/assets").known().unwrap();
     for (granted, counted, lacking) in [
-        (
-            "email_read saved_content_read",
-            "saved_content_read",
-            None,
-        ),
+        ("email_read saved_content_read", "saved_content_read", None),
         (
             "documents_and_images_read",
             "documents_and_images_read",
@@ -159,7 +146,10 @@ fn a_masked_call_needs_what_all_that_it_may_be_need() {
         Example::Unknown | Example::Vague => None,
     };
     for (call, expected) in [
-        ("SOAP Retrieve DataExtension", Some(Some("data_extensions_read"))),
+        (
+            "SOAP Retrieve DataExtension",
+            Some(Some("data_extensions_read")),
+        ),
         ("SOAP Retrieve", None),
         ("SOAP Retrieve Unheard", None),
         ("POST /interaction/v1/events", Some(Some("journeys_read"))),
@@ -173,7 +163,13 @@ fn a_masked_call_needs_what_all_that_it_may_be_need() {
         assert_eq!(known(call), expected, "{call}");
     }
     assert_eq!(of_example("POST /messaging/v1/email"), Example::Vague);
-    for unknown in ["GET /unheard/v1/of", "GET /asset/v1", "GET", "", "PATCH /sms/v1/{id}"] {
+    for unknown in [
+        "GET /unheard/v1/of",
+        "GET /asset/v1",
+        "GET",
+        "",
+        "PATCH /sms/v1/{id}",
+    ] {
         assert_eq!(of_example(unknown), Example::Unknown, "{unknown}");
     }
 }

@@ -83,7 +83,10 @@ pub(super) fn least(routes: BTreeSet<Route>) -> Vec<Route> {
         }
     }
     let all: Vec<Route> = alone.into_iter().collect();
-    let is_needed = |route: &Route| !all.iter().any(|other| other != route && other.covers(route));
+    let is_needed = |route: &Route| {
+        !all.iter()
+            .any(|other| other != route && other.covers(route))
+    };
     let needed = all.iter().filter(|route| is_needed(route));
     needed.cloned().collect()
 }

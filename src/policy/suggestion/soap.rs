@@ -89,9 +89,7 @@ impl Object {
             (None, _) => Effect::Send,
             // An object that says no type counts as one that sends.
             (Some(Operation::Create | Operation::Update), None) => Effect::Send,
-            (Some(operation), named) => {
-                of_object(operation, named.as_deref().unwrap_or_default())
-            }
+            (Some(operation), named) => of_object(operation, named.as_deref().unwrap_or_default()),
         }
     }
 

@@ -94,7 +94,10 @@ fn lists_are_as_short_and_as_narrow_as_can_be() {
             Mode::ReadOnly,
         ),
         (
-            &["POST /messaging/v1/email/messages/1", "POST /messaging/v1/sms/messages/1"],
+            &[
+                "POST /messaging/v1/email/messages/1",
+                "POST /messaging/v1/sms/messages/1",
+            ],
             &["POST /messaging/v1/email/**", "POST /messaging/v1/sms/**"],
             Mode::Full,
         ),
@@ -104,19 +107,37 @@ fn lists_are_as_short_and_as_narrow_as_can_be() {
             Mode::ReadOnly,
         ),
         (
-            &["SOAP Retrieve List", "SOAP Retrieve", "SOAP Delete Subscriber"],
+            &[
+                "SOAP Retrieve List",
+                "SOAP Retrieve",
+                "SOAP Delete Subscriber",
+            ],
             &["SOAP Delete Subscriber", "SOAP Retrieve"],
             Mode::NoSend,
         ),
         (
-            &["SOAP Create DataExtensionObject", "SOAP Create TriggeredSend"],
-            &["SOAP Create DataExtensionObject", "SOAP Create TriggeredSend"],
+            &[
+                "SOAP Create DataExtensionObject",
+                "SOAP Create TriggeredSend",
+            ],
+            &[
+                "SOAP Create DataExtensionObject",
+                "SOAP Create TriggeredSend",
+            ],
             Mode::Full,
         ),
-        (&["SOAP query", "SOAP create"], &["SOAP create", "SOAP query"], Mode::NoSend),
+        (
+            &["SOAP query", "SOAP create"],
+            &["SOAP create", "SOAP query"],
+            Mode::NoSend,
+        ),
     ] {
         let found = of(calls);
-        assert_eq!((found.allow.as_slice(), found.mode), (owned(allow).as_slice(), mode), "{calls:?}");
+        assert_eq!(
+            (found.allow.as_slice(), found.mode),
+            (owned(allow).as_slice(), mode),
+            "{calls:?}"
+        );
         assert!(found.left_out.is_empty(), "{calls:?}");
     }
 }
@@ -154,16 +175,22 @@ fn what_is_not_known_is_told() {
 fn some_path(random: &mut fastrand::Rng) -> String {
     if random.bool() {
         let row = random.choice(ROUTES.iter()).unwrap();
-        let words = row.path.split('/').skip(1).flat_map(|segment| match segment {
-            "*" => vec!["key:A1"],
-            "**" => vec!["a", "7"],
-            literal => vec![literal],
-        });
+        let words = row
+            .path
+            .split('/')
+            .skip(1)
+            .flat_map(|segment| match segment {
+                "*" => vec!["key:A1"],
+                "**" => vec!["a", "7"],
+                literal => vec![literal],
+            });
         return format!("/{}", words.collect::<Vec<_>>().join("/"));
     }
     let mut path = format!("/{}", random.choice(ROOTS).unwrap());
     for _segment in 0..random.usize(0..5) {
-        let segments = ["v1", "content", "key:A", "17", "x-y", "%41", "assets", "v12", "start"];
+        let segments = [
+            "v1", "content", "key:A", "17", "x-y", "%41", "assets", "v12", "start",
+        ];
         path.push('/');
         path.push_str(random.choice(segments).unwrap());
     }
@@ -176,7 +203,13 @@ fn whatever_was_seen_is_allowed_and_nothing_of_another_root_or_method() {
     let mut random = fastrand::Rng::with_seed(7);
     for _round in 0..400 {
         let seen: Vec<String> = (0..random.usize(1..8))
-            .map(|_call| format!("{} {}", random.choice(methods).unwrap(), some_path(&mut random)))
+            .map(|_call| {
+                format!(
+                    "{} {}",
+                    random.choice(methods).unwrap(),
+                    some_path(&mut random)
+                )
+            })
             .collect();
         let found = of(&seen.iter().map(String::as_str).collect::<Vec<_>>());
         for call in &seen {
@@ -191,7 +224,11 @@ fn whatever_was_seen_is_allowed_and_nothing_of_another_root_or_method() {
             (method.to_owned(), root.to_owned())
         };
         for _other in 0..20 {
-            let other = format!("{} {}", random.choice(methods).unwrap(), some_path(&mut random));
+            let other = format!(
+                "{} {}",
+                random.choice(methods).unwrap(),
+                some_path(&mut random)
+            );
             if !seen.iter().any(|call| place(call) == place(&other)) {
                 assert!(judged(&other, &found).is_err(), "{other}: {found:?}");
             }
