@@ -118,7 +118,7 @@ fn every_flag_is_a_key_of_the_file() {
 
 #[test]
 fn later_commands_are_known_by_name() {
-    for typed in [["snippet", "curl"], ["snippet", "-x"]] {
+    for typed in [&["snippet", "curl"][..], &["snippet", "-x"]] {
         let arguments = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed)).unwrap();
         let Command::Later(later) = &arguments.command else {
             panic!("{typed:?} is not of a later version");
