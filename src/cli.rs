@@ -12,8 +12,11 @@ mod login;
 mod man;
 mod print_config;
 mod run;
+mod running;
 mod sandbox;
+mod scopes;
 mod snippet;
+mod suggest;
 
 #[cfg(test)]
 mod reference;
@@ -154,29 +157,36 @@ enum Command {
     #[command(after_long_help = help::MAN)]
     Man(man::Arguments),
     #[command(flatten)]
-    Later(Later),
+    Seen(Seen),
 }
 
-/// Commands that are known by name, so that whoever has read of one is told what is the matter.
+/// Commands that judge what a running proxy has seen.
 #[derive(Debug, Subcommand)]
-enum Later {
-    #[command(hide = true, disable_help_flag = true)]
-    Suggest(Anything),
-    #[command(hide = true, disable_help_flag = true)]
-    Scopes(Anything),
+enum Seen {
+    /// Print which scopes a tenant's calls need
+    ///
+    /// Asks the proxy that runs, at its admin listener: which scopes were granted, used, missed and not needed, and the smallest list
+    /// for what was seen. What was not called since the proxy was started is not in that list: let it run for as long as your rarest
+    /// job needs, a month for one that is monthly. The table of scopes is in docs/scopes.md.
+    #[command(after_long_help = help::SCOPES)]
+    Scopes(scopes::Arguments),
+    /// Print the smallest allow list for what a client has called
+    ///
+    /// Asks the proxy that runs, or reads audit records. Prints TOML that belongs below [clients.CLIENT]. How routes become patterns
+    /// is in docs/policy.md. Try a list out with policy = "observe" before it holds.
+    #[command(after_long_help = help::SUGGEST)]
+    Suggest(suggest::Arguments),
 }
 
-#[derive(Debug, Args)]
-struct Anything {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<OsString>,
-}
-
-impl Later {
-    fn name(&self) -> &'static str {
+impl Seen {
+    fn run(&self, common: Common, out: &mut dyn Write, err: &mut dyn Write) -> Status {
+        let sources = match sources(common, Overrides::default(), err) {
+            Ok(sources) => sources,
+            Err(status) => return status,
+        };
         match self {
-            Self::Suggest(_) => "suggest",
-            Self::Scopes(_) => "scopes",
+            Self::Scopes(arguments) => scopes::scopes(&sources, arguments, out, err),
+            Self::Suggest(arguments) => suggest::suggest(&sources, arguments, out, err),
         }
     }
 }
@@ -275,13 +285,7 @@ fn dispatch(arguments: Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
             completions::completions(&mut Arguments::command(), &arguments, out).into()
         }
         Command::Man(arguments) => man::man(Arguments::command(), &arguments, out, err).into(),
-        Command::Later(later) => {
-            say(
-                err,
-                &format!("`{}` is not part of this version", later.name()),
-            );
-            Status::Usage.into()
-        }
+        Command::Seen(command) => command.run(common, out, err).into(),
     }
 }
 

@@ -30,6 +30,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::secret::Secret;
 use crate::{admin, audit, proxy, server, state, telemetry, upstream};
 
 pub use fault::{Fault, Faults, Origin};
@@ -242,6 +243,30 @@ pub fn admin_address(sources: &Sources) -> Result<SocketAddr, Faults> {
             Err(faults)
         }
     }
+}
+
+/// What whoever asks the admin listener has to show, and nothing else: no other secret needs to be there. `None`: nothing.
+///
+/// # Errors
+///
+/// What is wrong with that key, or with the file as such.
+pub fn admin_token(sources: &Sources) -> Result<Option<Secret>, Faults> {
+    let mut faults = Faults::default();
+    let document = sources.document(&mut faults);
+    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults, None);
+    let concerned = ["admin.token", "admin.token_file", ""];
+    faults
+        .faults
+        .retain(|fault| concerned.contains(&fault.key.as_str()));
+    let mut review = Review {
+        values: &values,
+        sources,
+        depth: Depth::Whole,
+        machine: &Machine::here(),
+        faults: &mut faults,
+    };
+    let token = resolve::admin_token(&mut review);
+    token.filter(|_| faults.faults.is_empty()).ok_or(faults)
 }
 
 /// Where the local CA is kept, and nothing else: no secret needs to be there.

@@ -22,7 +22,7 @@ pub use placeholder::{PLACEHOLDER_SIZE_MAX, Selection, is_placeholder};
 pub use presented::Presented;
 pub use throttle::Throttle;
 
-use crate::policy::{AllowList, Mode};
+use crate::policy::{AllowList, Mode, Posture};
 use crate::secret::Secret;
 use crate::token::Mid;
 use placeholder::Placeholder;
@@ -52,6 +52,8 @@ pub struct Grant {
     pub mode: Mode,
     /// The only calls that it may make; `None`: all.
     pub allow: Option<AllowList>,
+    /// What becomes of calls that these two refuse.
+    pub policy: Posture,
     /// Whatever the proxy has; the lists of tenants and accounts do not count.
     pub everything: bool,
 }

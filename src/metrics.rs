@@ -56,6 +56,9 @@ pub struct Metrics {
     pub throttled_total: IntCounterVec,
     /// The proxy's own errors, by their code.
     pub errors_total: IntCounterVec,
+    /// Calls that were made although their client's policy is against them, by client and by the code that they would have been
+    /// refused with.
+    pub would_be_refusals_total: IntCounterVec,
     /// Bytes held for replays,
     pub buffered_bytes: IntGauge,
     /// and how many may be.
@@ -112,6 +115,7 @@ impl Metrics {
                 .moments(&family::TOKEN_RENEWAL_WANTED_TIMESTAMP_SECONDS)?,
             throttled_total: families.counters(&family::THROTTLED_TOTAL)?,
             errors_total: families.counters(&family::ERRORS_TOTAL)?,
+            would_be_refusals_total: families.counters(&family::WOULD_BE_REFUSALS_TOTAL)?,
             buffered_bytes: families.gauge(&family::BUFFERED_BYTES)?,
             buffered_max_bytes: families.gauge(&family::BUFFERED_MAX_BYTES)?,
             connections: families.gauges(&family::CONNECTIONS)?,

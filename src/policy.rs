@@ -1,4 +1,5 @@
-//! What a call may do: a mode that holds back what writes or sends, and allow lists of patterns.
+//! What a call may do: a mode that holds back what writes or sends, and allow lists of patterns; which of both would do for calls
+//! that were seen, and which scope a call needs.
 //!
 //! Pure functions over a call as it will be done. Never reads a body, a clock or the configuration, never changes a call, and
 //! never gives the benefit of the doubt: what cannot be told apart counts as the stricter of the two.
@@ -10,6 +11,9 @@ mod held;
 mod path;
 mod pattern;
 mod reference;
+pub mod scopes;
+mod span;
+mod suggestion;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -23,6 +27,7 @@ pub use futile::futile;
 pub use held::{Doubt, Held};
 pub use pattern::{AllowList, PATTERN_LENGTH_MAX, Pattern, PatternError};
 pub use reference::reference;
+pub use suggestion::{Suggestion, suggest};
 pub use table::{ROOTS, core_operation};
 
 /// What the calls of a tenant, a client, a listener or an `exec` may do. The stricter one is the greater one.
@@ -70,6 +75,38 @@ impl Mode {
             Self::Full => true,
             Self::NoSend => effect < Effect::Send,
             Self::ReadOnly => effect == Effect::Read,
+        }
+    }
+}
+
+/// What becomes of what a client's own policy refuses, its `mode` and its `allow` list. What others impose on it always holds:
+/// the tenant, the listener, an `exec`, and which accounts it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Posture {
+    /// It is held back.
+    #[default]
+    Enforce,
+    /// It is let through, and recorded as what would have been held back.
+    Observe,
+}
+
+impl Posture {
+    /// Every posture.
+    pub const ALL: [Self; 2] = [Self::Enforce, Self::Observe];
+
+    /// The posture of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|posture| posture.name() == name)
+    }
+
+    /// Its name, as the configuration has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
         }
     }
 }

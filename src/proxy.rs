@@ -3,6 +3,7 @@
 //! Every branch that a request can take stands here, in the order in which it meets them; every error leaves through
 //! `rescue`. A request is sent once, and once more only after the tenant refused its token; nothing else is ever repeated.
 
+mod advice;
 mod answer;
 mod arrived;
 mod asked;
@@ -43,6 +44,7 @@ pub use settings::{AnswerUrls, ListenerSelection, OtherHosts, Settings, TenantSe
 pub use setup::{Proxy, SetupError};
 pub use station::Station;
 
+use advice::Scope;
 use answer::{Received, ReceivedBody};
 use arrived::Arrived;
 use asked::{Api, Asked};
@@ -137,10 +139,15 @@ impl Worker {
         let choice = self.proxy.router.choose(&asked, &asker)?;
         record.routed(&choice);
         kinds::must_have(&choice, &asked)?;
-        incoming.permit(&choice, head)?;
+        if let Some(code) = incoming.permit(&choice, head)? {
+            record.would_refuse(code);
+        }
         self.take_turn(&identity, record).await?;
         let mut call = self.call(visit, extensions, incoming, choice);
         let token = self.token(&call).await?;
+        if let Some(scope) = call.scope(&token) {
+            record.needs_scope(scope.counted());
+        }
         let mut outcome = self.send(&mut call, token).await?;
         if outcome.verdict == Verdict::Refused {
             outcome = self.cure(&mut call, outcome).await?;
@@ -343,8 +350,10 @@ impl Worker {
         {
             headers.insert(http::header::LOCATION, ours);
         }
-        if let Some(advice) = verdict::advice(outcome.verdict, head.status, outcome.because) {
-            verdict::annotate(&mut headers, head.status, advice);
+        // What went well needs none, and asks for no scope.
+        let scope = || call.scope(&outcome.token);
+        if let Some(advice) = advice::advice(outcome.verdict, head.status, outcome.because, scope) {
+            advice::annotate(&mut headers, head.status, &advice);
             call.record.advised(advice);
         }
         call.record.answering(head.status);
@@ -391,6 +400,14 @@ impl Worker {
             response.headers_mut().remove(CONTENT_LENGTH);
         }
         Ok(response)
+    }
+}
+
+impl Call<'_> {
+    /// The scope that it needs, as far as that is known.
+    fn scope<'t>(&self, token: &'t AccessToken) -> Option<Scope<'t>> {
+        let envelope = self.payload.envelope();
+        Scope::of(&self.choice, &self.outbound.method, envelope, token)
     }
 }
 

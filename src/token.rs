@@ -70,6 +70,7 @@ pub struct AccessToken {
     secret: Secret,
     bearer: HeaderValue,
     instances: Instances,
+    granted_scopes: Option<Box<str>>,
     lifetime: Duration,
     expires_monotonic: Instant,
     expires_wall: SystemTime,
@@ -116,10 +117,27 @@ impl AccessToken {
             secret: secret.clone(),
             bearer,
             instances,
+            granted_scopes: None,
             lifetime,
             expires_monotonic: expires.monotonic,
             expires_wall: expires.wall,
         })
+    }
+
+    /// The same token, with the scopes that its response named, separated by spaces.
+    #[must_use]
+    pub(crate) fn with_granted_scopes(self, scopes: Option<&str>) -> Self {
+        let scopes = scopes.map(str::trim).filter(|scopes| !scopes.is_empty());
+        Self {
+            granted_scopes: scopes.map(Into::into),
+            ..self
+        }
+    }
+
+    /// The scopes that its response named, separated by spaces; `None` if it named none.
+    #[must_use]
+    pub fn granted_scopes(&self) -> Option<&str> {
+        self.granted_scopes.as_deref()
     }
 
     /// Tells this token from every other of this process; says nothing about its text.

@@ -82,6 +82,22 @@ pub(super) fn living(address: SocketAddr) -> Option<String> {
     matches!(status_and_body(&answer), (Some(200), "ok\n")).then_some(question.authority)
 }
 
+/// Where an admin listener is asked that is configured so: one that listens everywhere, on loopback.
+pub(super) fn reachable(address: SocketAddr) -> Result<SocketAddr, String> {
+    if address.port() == 0 {
+        return Err(
+            "admin.listen has port 0, a free port that only the running proxy knows; give it a port, or ask with --url"
+                .to_owned(),
+        );
+    }
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    Ok(SocketAddr::new(ip, address.port()))
+}
+
 struct Question {
     authority: String,
     addresses: Vec<SocketAddr>,
@@ -89,20 +105,9 @@ struct Question {
 }
 
 impl Question {
-    /// The admin listener at this address. One that listens everywhere is asked on loopback.
+    /// The admin listener at this address.
     fn of_address(address: SocketAddr) -> Result<Self, String> {
-        if address.port() == 0 {
-            return Err(
-                "admin.listen has port 0, a free port that only the running proxy knows; give it a port, or ask with --url"
-                    .to_owned(),
-            );
-        }
-        let ip = match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        let address = SocketAddr::new(ip, address.port());
+        let address = reachable(address)?;
         Ok(Self {
             authority: address.to_string(),
             addresses: vec![address],

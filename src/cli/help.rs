@@ -147,3 +147,23 @@ Exit codes:
   0  it was printed, or written
   1  a page could not be written
   2  something was typed wrong";
+
+pub(super) const SCOPES: &str = "\
+Examples:
+  sfmc-auth-proxy scopes acme
+  sfmc-auth-proxy scopes acme --json
+
+Exit codes:
+  0  the tenant was found
+  1  the proxy could not be asked
+  2  there is no such tenant, or something was typed wrong";
+
+pub(super) const SUGGEST: &str = "\
+Examples:
+  sfmc-auth-proxy suggest newsletter
+  sfmc-auth-proxy suggest newsletter --from /var/log/sfmc-auth-proxy/audit.jsonl
+
+Exit codes:
+  0  there is a list
+  1  the proxy could not be asked, the records could not be read, or nothing was seen
+  2  there is no such client, or something was typed wrong";

@@ -65,6 +65,9 @@ fn help_and_version_are_no_errors() {
         &["completions"],
         &["completions", "cmd.exe"],
         &["snippet", "curl", "acme", "emea"],
+        &["scopes"],
+        &["suggest"],
+        &["suggest", "x", "--from=f", "--url=u"],
     ] {
         let asked = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed));
         assert_eq!(asked.unwrap_err().exit_code(), 2, "{typed:?}");
@@ -177,25 +180,6 @@ fn every_flag_is_a_key_of_the_file() {
         Some(crate::telemetry::Format::Text)
     );
     assert_eq!(resolved.telemetry.level, tracing::Level::WARN);
-}
-
-#[test]
-fn later_commands_are_known_by_name() {
-    for typed in [&["suggest", "-x"][..], &["scopes", "acme"]] {
-        let arguments = Arguments::try_parse_from(["sfmc-auth-proxy"].iter().chain(typed)).unwrap();
-        let Command::Later(later) = &arguments.command else {
-            panic!("{typed:?} is not of a later version");
-        };
-        assert_eq!(later.name(), typed[0]);
-        let mut err = Vec::new();
-        let code = dispatch(arguments, &mut Vec::new(), &mut err);
-        assert_eq!(code, Status::Usage.into());
-        let said = String::from_utf8(err).unwrap();
-        assert_eq!(
-            said,
-            format!("`{}` is not part of this version\n", typed[0])
-        );
-    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ use crate::{admin, audit, proxy, server, telemetry, upstream};
 
 pub(super) use intercept::authority as authority_place;
 pub(super) use listen::admin as admin_address;
+pub(super) use listen::admin_token;
 
 /// The values under review, and what has been found.
 pub(super) struct Review<'a> {
@@ -80,7 +81,7 @@ pub(super) fn resolve(
         allowed_hosts: url::allowed_hosts(review),
         limits: limits::limits(review),
         audit: audit(review),
-        admin_token: listen::admin_token(review),
+        admin_token: admin_token(review),
         state: state::state(review, &tenants),
         tenants: tenants.into_iter().map(|tenant| tenant.settings).collect(),
         clients: clients.into_iter().map(|client| client.settings).collect(),

@@ -184,6 +184,12 @@ pub(super) const ERRORS_TOTAL: Family = counter(
     "The proxy's own errors, by code.",
 )
 .noting("`reason` is a code of [errors.md](errors.md).");
+pub(super) const WOULD_BE_REFUSALS_TOTAL: Family = counter(
+    "would_be_refusals_total",
+    &["client", "reason"],
+    "Calls that a client's policy would have refused, had it not been set to observe.",
+)
+.noting("`reason` is the code of [errors.md](errors.md) that the call would have got.");
 pub(super) const BUFFERED_BYTES: Family = gauge(
     "buffered_bytes",
     &[],
@@ -274,7 +280,7 @@ pub(super) const BUILD_INFO: Family =
     gauge("build_info", &["version"], "The version that runs.").noting("Always 1.");
 
 /// All families of the proxy's own.
-pub const FAMILIES: [Family; 29] = [
+pub const FAMILIES: [Family; 30] = [
     REQUESTS_TOTAL,
     REQUEST_DURATION_SECONDS,
     UPSTREAM_DURATION_SECONDS,
@@ -288,6 +294,7 @@ pub const FAMILIES: [Family; 29] = [
     TOKEN_RENEWAL_WANTED_TIMESTAMP_SECONDS,
     THROTTLED_TOTAL,
     ERRORS_TOTAL,
+    WOULD_BE_REFUSALS_TOTAL,
     BUFFERED_BYTES,
     BUFFERED_MAX_BYTES,
     CONNECTIONS,

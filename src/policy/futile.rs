@@ -1,11 +1,10 @@
 //! Patterns that can match nothing, and why: for warnings while the configuration is checked. Never refuses one.
 
-use std::collections::BTreeSet;
-
-use super::effect::{of_object, of_route};
+use super::effect::of_object;
 use super::path::is_dots;
 use super::pattern::{Covers, Segment};
-use super::table::{CORE, OBJECTS, READING, ROOTS, ROUTES};
+use super::span::least_of_route;
+use super::table::{CORE, OBJECTS, ROOTS};
 use super::{Effect, Mode, Pattern};
 use crate::soap::envelope::Operation;
 
@@ -91,7 +90,9 @@ fn futile_root(segments: &[Segment]) -> Option<String> {
     let Some(Segment::Literal(root)) = segments.first() else {
         return None;
     };
-    if ROOTS.iter().any(|known| known.eq_ignore_ascii_case(root)) {
+    // `/v2/userinfo` of the auth host is no REST service, but is judged as one.
+    let is_known = |known: &str| known.eq_ignore_ascii_case(root);
+    if ROOTS.iter().any(|known| is_known(known)) || is_known("v2") {
         return None;
     }
     Some(match nearest(root, ROOTS) {
@@ -147,74 +148,6 @@ fn futile_mode(least: Effect, mode: Mode) -> Option<String> {
         "every call that it matches {does}, which mode `{}` holds back",
         mode.name()
     ))
-}
-
-/// The mildest effect among all calls that a pattern may match.
-fn least_of_route(method: &str, pattern: &[Segment]) -> Effect {
-    if method == "*" || READING.contains(&method) {
-        return Effect::Read;
-    }
-    let of_rows = ROUTES
-        .iter()
-        .filter(|row| row.method == method && meets(pattern, &parse_row(row.path)))
-        .map(|row| row.effect);
-    // Some paths that no row may know: jokers become a word that stands nowhere in the table.
-    let of_others = (0..=2).map(|depth| {
-        let words = pattern.iter().flat_map(|segment| match segment {
-            Segment::Any => vec!["x"; depth],
-            Segment::One => vec!["x"],
-            Segment::Literal(text) => vec![text.as_str()],
-        });
-        of_route(method, words.collect::<Vec<_>>().into_iter())
-    });
-    of_rows.chain(of_others).min().unwrap_or(Effect::Send)
-}
-
-fn parse_row(path: &str) -> Vec<Segment> {
-    super::path::segments(path)
-        .map(|segment| match segment {
-            "**" => Segment::Any,
-            "*" => Segment::One,
-            literal => Segment::Literal(literal.to_owned()),
-        })
-        .collect()
-}
-
-/// Whether some path matches both. Walks both at once, remembering only how far into each it may have come.
-fn meets(one: &[Segment], other: &[Segment]) -> bool {
-    let mut open = vec![(0, 0)];
-    let mut seen = BTreeSet::new();
-    while let Some((left, right)) = open.pop() {
-        if !seen.insert((left, right)) {
-            continue;
-        }
-        match (one.get(left), other.get(right)) {
-            (None, None) => return true,
-            (this, that) => {
-                if this == Some(&Segment::Any) {
-                    open.push((left + 1, right));
-                    open.extend(that.map(|_swallowed| (left, right + 1)));
-                }
-                if that == Some(&Segment::Any) {
-                    open.push((left, right + 1));
-                    open.extend(this.map(|_swallowed| (left + 1, right)));
-                }
-                if let (Some(this), Some(that)) = (this, that)
-                    && same(this, that)
-                {
-                    open.push((left + 1, right + 1));
-                }
-            }
-        }
-    }
-    false
-}
-
-fn same(one: &Segment, other: &Segment) -> bool {
-    match (one, other) {
-        (Segment::Literal(one), Segment::Literal(other)) => one.eq_ignore_ascii_case(other),
-        _ => true,
-    }
 }
 
 /// The mildest effect among all calls of an operation with a type that a pattern names.

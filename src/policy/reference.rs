@@ -33,6 +33,38 @@ make. A call that is held back never reaches the tenant, and the answer's `code`
   some SDKs send it.
 - An empty list allows nothing.
 - `sfmc-auth-proxy check` warns of patterns that can match nothing.
+
+## Trying a policy out
+
+`policy = \"observe\"` of a client lets through what its own `mode` and `allow` refuse. Each such call carries the refusal's code as
+`would_refuse` in the log and in the audit record, and counts in `sfmc_auth_proxy_would_be_refusals_total{client,reason}`. Once
+nothing that is meant is counted there any more, write `\"enforce\"`, which is the default; a reload is enough.
+
+Only the client's own policy is observed. The mode of the tenant, of the listener, and of a token that was handed out with a mode of its
+own still holds, and so do the tenants and accounts that the client may use. A call that two modes refuse is refused.
+`check` and the log warn of every client whose policy does not hold.
+
+## Suggested lists
+
+`sfmc-auth-proxy suggest CLIENT` prints the smallest list for what a client was seen to call, with `tenants`, `accounts` and
+`mode`, ready to paste below `[clients.CLIENT]`. It asks the running proxy, which has counted since it was started, or reads audit
+records (`--from FILE`, which reach back farther). It goes by these rules:
+
+- What was seen stays allowed. What is allowed beside that is of the same service root, method and effect.
+- Paths are kept to three segments, with ids masked. So `{id}` becomes `*`; a path of three segments may have gone on, and ends in
+  `/**`; a shorter one is whole, and ends as it is. Narrow a pattern by hand where you know more.
+- Reads are merged with reads of the same root and version, and what writes with what writes, if at least two routes come together and
+  nothing that sends comes with them: `GET /asset/v1/**`. What may send is never merged, and no two methods ever are.
+- Object types are never merged. A call that named none needs its operation without a type, which covers them all: a warning says so.
+- A route below which some calls send and others do not counts as one that sends, because what was seen does not tell. A
+  warning names it; `mode` is then `\"full\"`.
+- `mode` is `\"read_only\"` if only reads were seen, and `\"no_send\"` if nothing that may send was.
+- `accounts` is left out if all calls were for the default account. Else that one is first, since the first is the client's default.
+- A call whose service root is masked, or whose operation is not known, gets no pattern. A warning names it.
+- An empty list is never suggested.
+
+What is rare is not seen soon: the command warns if calls were watched for less than 31 days. Try the list out with
+`policy = \"observe\"` first.
 ";
 
 /// The reference, as Markdown.

@@ -5,7 +5,7 @@ use hyper::body::Incoming;
 
 use super::asked::Api;
 use super::envelope::Enclosed;
-use super::error::ProxyError;
+use super::error::{Code, ProxyError};
 use super::permit;
 use super::route::Choice;
 use crate::policy;
@@ -17,12 +17,16 @@ pub(super) enum Arrived {
 }
 
 impl Arrived {
-    /// Whether the call may be made.
-    pub(super) fn permit(&self, choice: &Choice, head: &request::Parts) -> Result<(), ProxyError> {
+    /// Whether the call may be made; with the code that its client's policy would have refused it with, if that only observes.
+    pub(super) fn permit(
+        &self,
+        choice: &Choice,
+        head: &request::Parts,
+    ) -> Result<Option<Code>, ProxyError> {
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         if choice.api == Api::Wsdl && reads {
             // Public, and asked for without a token.
-            return Ok(());
+            return Ok(None);
         }
         let call = match self {
             Self::Envelope(enclosed) => policy::Call::Soap(enclosed.envelope()),

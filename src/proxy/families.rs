@@ -8,7 +8,11 @@ use super::route::Tenant;
 use super::setup::Proxy;
 use crate::identity::Client;
 use crate::metrics::label;
+use crate::policy::Posture;
 use crate::token::Labels;
+
+/// What a client's policy refuses calls with.
+const POLICY_CODES: [Code; 3] = [Code::PolicyDenied, Code::SendBlocked, Code::WriteBlocked];
 
 impl Proxy {
     /// Every family shows from the first scrape, at zero: what comes into being with its first event has grown by nothing.
@@ -82,6 +86,13 @@ impl Proxy {
             self.metrics
                 .client_authentications_total
                 .with_label_values(&[client.name(), place.as_str()]);
+        }
+        if client.grant().policy == Posture::Observe {
+            for code in POLICY_CODES {
+                self.metrics
+                    .would_be_refusals_total
+                    .with_label_values(&[client.name(), code.name()]);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::envelope::Enclosed;
 use super::replay::{OutBody, RequestBody};
+use crate::soap::envelope::Envelope;
 use crate::token::AccessToken;
 
 /// A request's payload.
@@ -18,6 +19,14 @@ impl Payload {
         match self {
             Self::Body(body) => body.replayable(),
             Self::Envelope(_) => true,
+        }
+    }
+
+    /// The envelope, where it is one.
+    pub(super) fn envelope(&self) -> Option<&Envelope> {
+        match self {
+            Self::Body(_) => None,
+            Self::Envelope(enclosed) => Some(enclosed.envelope()),
         }
     }
 

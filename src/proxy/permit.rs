@@ -1,15 +1,17 @@
-//! May this call be made: what policy and mode say, and whether an envelope stays within its client's accounts.
+//! May this call be made: what policy and mode say, and whether an envelope stays within its client's accounts. A client whose
+//! policy only observes is let through where nothing but its own policy says no.
 //!
 //! Judged on what will be done, before anything is sent; the words name the call, the tenant and the account.
 
 use super::asked;
 use super::error::{Code, ProxyError};
 use super::route::Choice;
-use crate::policy::{self, Call};
+use crate::policy::{self, Call, Posture};
 use crate::soap::envelope::{Dialect, Envelope};
 
-/// Lets a call through, or says what holds it back.
-pub(super) fn permit(choice: &Choice, call: &Call<'_>) -> Result<(), ProxyError> {
+/// Lets a call through, or says what holds it back. What is let through only because its client's policy observes comes with the
+/// code that it would have been refused with.
+pub(super) fn permit(choice: &Choice, call: &Call<'_>) -> Result<Option<Code>, ProxyError> {
     let client = choice.client();
     if let Call::Soap(envelope) = call {
         leaves_sessions_alone(choice, envelope)?;
@@ -17,12 +19,24 @@ pub(super) fn permit(choice: &Choice, call: &Call<'_>) -> Result<(), ProxyError>
     if let (Some(_client), Call::Soap(envelope)) = (client, call) {
         stays_within_accounts(choice, envelope)?;
     }
-    let allow = client.and_then(|client| client.grant().allow.as_ref());
-    policy::judge(call, choice.mode, allow).map_err(|held| {
-        let mut error = ProxyError::from(held);
-        error.detail = format!("{}. {}", error.detail.trim_end_matches('.'), place(choice));
-        error
-    })
+    let grant = client.map(|client| client.grant());
+    let allow = grant.and_then(|grant| grant.allow.as_ref());
+    let posture = grant.map(|grant| grant.policy).unwrap_or_default();
+    let observes = posture == Posture::Observe;
+    if observes {
+        policy::judge(call, choice.imposed, None).map_err(|held| refusal(held, choice))?;
+    }
+    match policy::judge(call, choice.mode, allow) {
+        Ok(()) => Ok(None),
+        Err(held) if observes => Ok(Some(Code::from(&held))),
+        Err(held) => Err(refusal(held, choice)),
+    }
+}
+
+fn refusal(held: policy::Held, choice: &Choice) -> ProxyError {
+    let mut error = ProxyError::from(held);
+    error.detail = format!("{}. {}", error.detail.trim_end_matches('.'), place(choice));
+    error
 }
 
 /// Core's SOAP can log in, with a user's password in the Body, and log out whom the token is for, which is everybody here.

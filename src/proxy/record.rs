@@ -4,6 +4,7 @@
 
 mod written;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,7 +59,11 @@ struct Details {
     replayed: bool,
     error: Option<Code>,
     cause: Option<String>,
-    advice: Option<&'static str>,
+    advice: Option<Cow<'static, str>>,
+    /// The scope that the call needs, where that is known.
+    scope: Option<&'static str>,
+    /// What its client's policy would have refused it with, had it not been set to observe.
+    would_refuse: Option<Code>,
 }
 
 impl Record {
@@ -197,7 +202,22 @@ impl Record {
         self.details().replayed = true;
     }
 
-    pub(super) fn advised(&self, advice: &'static str) {
+    /// The scope that the call needs.
+    pub(super) fn needs_scope(&self, scope: &'static str) {
+        self.details().scope = Some(scope);
+    }
+
+    /// The call is made although its client's policy is against it.
+    pub(super) fn would_refuse(&self, code: Code) {
+        let mut details = self.details();
+        details.would_refuse = Some(code);
+        self.metrics
+            .would_be_refusals_total
+            .with_label_values(&[details.client(), code.name()])
+            .inc();
+    }
+
+    pub(super) fn advised(&self, advice: Cow<'static, str>) {
         self.details().advice = Some(advice);
     }
 

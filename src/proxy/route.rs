@@ -31,6 +31,8 @@ pub(super) struct Choice {
     pub(super) selected: Option<Selection>,
     /// What the call may do at most.
     pub(super) mode: Mode,
+    /// The same, leaving aside what the client's own policy says.
+    pub(super) imposed: Mode,
     pub(super) api: Api,
     /// What the caller asked for, without the selection.
     pub(super) target: PathAndQuery,
@@ -143,15 +145,17 @@ impl Router {
             account: account.mid().filter(|_| named),
         });
         let listener = self.listener(asker.listener);
-        let modes = [
+        let imposed = [
             tenant.mode(),
             asker.identity.mode,
             listener.map_or(Mode::Full, |listener| listener.mode),
-            client.map_or(Mode::Full, |client| client.grant().mode),
         ];
+        let imposed = imposed.into_iter().fold(Mode::Full, Mode::strictest);
+        let own = client.map_or(Mode::Full, |client| client.grant().mode);
         Ok(Choice {
             api: asked.api.at(tenant.kind()),
-            mode: modes.into_iter().fold(Mode::Full, Mode::strictest),
+            mode: imposed.strictest(own),
+            imposed,
             client: client.cloned(),
             tenant,
             account,

@@ -67,6 +67,8 @@ pub(super) struct Granted {
     pub(super) soap_instance_url: Option<String>,
     pub(super) instance_url: Option<String>,
     refresh_token: Option<String>,
+    #[serde(default)]
+    scope: Value,
     /// The server's clock.
     #[serde(skip)]
     pub(super) date: Option<SystemTime>,
@@ -271,6 +273,11 @@ impl Granted {
     pub(super) fn refresh_token(&self) -> Option<Secret> {
         let token = self.refresh_token.clone().map(Secret::new);
         token.filter(|token| !token.is_empty())
+    }
+
+    /// The scopes that the token has, separated by spaces. An answer that says it in another way does not say it.
+    pub(super) fn scope(&self) -> Option<&str> {
+        self.scope.as_str()
     }
 
     /// How long the token lives from when the request left.

@@ -36,14 +36,6 @@ fn usage_and_configuration_errors_exit_with_2() {
             "{arguments:?}: stdout is for results"
         );
     }
-    for later in ["suggest", "scopes"] {
-        let output = run(&[later], &[], folder.path());
-        assert_eq!(output.status.code(), Some(2), "{later}");
-        assert!(
-            String::from_utf8_lossy(&output.stderr).contains("not part of this version"),
-            "{later}"
-        );
-    }
     let version = run(&["--version"], &[], folder.path());
     assert!(version.status.success());
     assert!(String::from_utf8_lossy(&version.stdout).contains(env!("CARGO_PKG_VERSION")));

@@ -16,6 +16,8 @@ mod hygiene;
 mod process;
 mod raw;
 
+mod advice;
+mod asking;
 mod attempts;
 mod audits;
 mod canary;
@@ -35,6 +37,7 @@ mod held;
 mod identities;
 mod logins;
 mod logs;
+mod observing;
 mod policies;
 mod prometheus;
 mod refreshes;

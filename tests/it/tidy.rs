@@ -148,6 +148,7 @@ fn secrets_are_exposed_in_few_places_only() {
         exposing,
         [
             "src/admin/gate.rs",
+            "src/cli/running.rs",
             "src/config/resolve/tenant/grant.rs",
             "src/doctor/ask.rs",
             "src/identity.rs",

@@ -113,6 +113,6 @@ fn grant(selection: Option<(String, Option<Mid>)>, mode: Mode) -> Grant {
         tenants,
         accounts,
         mode,
-        allow: None,
+        ..Grant::default()
     }
 }

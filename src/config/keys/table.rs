@@ -143,6 +143,7 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("clients.*.accounts", Kind::Accounts, "The accounts that it may use, by name or member id; the first of each tenant is its default there. Without it: the default account of each of its tenants."),
     key("clients.*.mode", MODE, "What its calls may do at most.").default("full"),
     key("clients.*.allow", Kind::Texts, "The only calls that it may make, as `GET /asset/v1/**` or `SOAP Retrieve`; docs/policy.md says how they are written. Without it: all."),
+    key("clients.*.policy", Kind::Choice(&["enforce", "observe"]), "What becomes of calls that this client's own `mode` or `allow` refuses. `observe` lets them through and records them as `would_refuse`; what its tenant, listener or accounts refuse is still refused. docs/policy.md has more.").default("enforce"),
 
     key("intercept.ca_dir", Kind::Path, "Where the local CA is, `ca.pem` and `ca.key`; made at the first start. In `$XDG_DATA_HOME` where that is an absolute path.").default("~/.local/share/sfmc-auth-proxy/ca"),
     key("intercept.other_hosts", Kind::Choice(&["deny", "tunnel"]), "What a forward-proxy request for a host that is no tenant's gets: a refusal, or a way there, if that host is on the public network.").default("deny"),

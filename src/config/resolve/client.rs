@@ -12,7 +12,7 @@ use crate::config::key_path::KeyPath;
 use crate::config::suggest;
 use crate::config::value::Hidden;
 use crate::identity::{ClientSettings, Grant};
-use crate::policy::{self, AllowList, Mode, Pattern};
+use crate::policy::{self, AllowList, Mode, Pattern, Posture};
 
 /// A client as far as it could be made out.
 pub(super) struct Client {
@@ -76,7 +76,8 @@ fn client(
         .map(|tenant| tenant.mode)
         .min();
     let effective = mode.strictest(of_tenants.unwrap_or_default());
-    let allow = allow(review, &table.child("allow"), effective);
+    let policy = policy(review, table, mode);
+    let allow = allow(review, &table.child("allow"), effective, policy);
     let settings = match (secrets, allow, &reach) {
         (Some(secrets), Some(allow), Some(reach)) => Some(ClientSettings {
             name: name.to_owned(),
@@ -85,6 +86,7 @@ fn client(
             grant: Grant {
                 mode,
                 allow,
+                policy,
                 ..reach.clone()
             },
         }),
@@ -189,8 +191,32 @@ fn tell_apart(review: &mut Review<'_>, table: &KeyPath, all: &[String]) {
     }
 }
 
+/// Whether the client's own policy holds. One that does not is worth a word each time.
+fn policy(review: &mut Review<'_>, table: &KeyPath, mode: Mode) -> Posture {
+    let path = table.child("policy");
+    let posture = review.text(&path).and_then(Posture::parse);
+    let posture = posture.unwrap_or_default();
+    if posture == Posture::Observe {
+        let origin = review.origin(&path);
+        let has_policy = mode != Mode::Full || review.values.is_given(&table.child("allow"));
+        let words = if has_policy {
+            "lets through what mode and allow of this client refuse, and only records it; write \"enforce\" once the records \
+             show nothing that is meant"
+        } else {
+            "has nothing to observe: this client has neither mode nor allow; give it what you want to try"
+        };
+        review.warn(origin.as_ref(), &path, words);
+    }
+    posture
+}
+
 /// The outer `None` says that a fault was found, or nothing was to be read.
-fn allow(review: &mut Review<'_>, path: &KeyPath, mode: Mode) -> Option<Option<AllowList>> {
+fn allow(
+    review: &mut Review<'_>,
+    path: &KeyPath,
+    mode: Mode,
+    policy: Posture,
+) -> Option<Option<AllowList>> {
     if review.values.is_spoiled(path) {
         return None;
     }
@@ -198,7 +224,7 @@ fn allow(review: &mut Review<'_>, path: &KeyPath, mode: Mode) -> Option<Option<A
         return Some(None);
     }
     let items = review.list(path);
-    if items.is_empty() {
+    if items.is_empty() && policy == Posture::Enforce {
         let origin = review.origin(path);
         let words =
             "is empty, so that the client may call nothing; leave it out to allow everything";

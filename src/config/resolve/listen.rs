@@ -173,7 +173,7 @@ pub(in crate::config) fn admin(review: &mut Review<'_>) -> Option<SocketAddr> {
 
 /// What opens the admin listener's doors to others than this machine. The inner `None` says that they stay closed; the outer
 /// one that a fault was found, or nothing was to be read.
-pub(super) fn admin_token(review: &mut Review<'_>) -> Option<Option<Secret>> {
+pub(in crate::config) fn admin_token(review: &mut Review<'_>) -> Option<Option<Secret>> {
     let Some((hidden, path, origin)) =
         files::optional_secret(review, &KeyPath::of("admin"), "token")?
     else {

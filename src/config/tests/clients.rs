@@ -1,7 +1,7 @@
 //! Clients: how each is known, what it may do, and what can never work.
 
 use super::*;
-use crate::policy::Mode;
+use crate::policy::{Mode, Posture};
 use crate::proxy::AnswerUrls;
 use crate::secret::Secret;
 
@@ -276,6 +276,40 @@ fn a_client_that_names_none_has_defaults_to_fall_back_on() {
         )),
         [""; 0]
     );
+}
+
+#[test]
+fn a_policy_that_only_observes_is_warned_of() {
+    let lets_through = "lets through what mode and allow of this client refuse, and only records it; write \"enforce\" once the \
+                        records show nothing that is meant";
+    for (lines, warning) in [
+        ("policy = \"observe\"\nallow = []", lets_through),
+        ("policy = \"observe\"\nmode = \"no_send\"", lets_through),
+        (
+            "policy = \"observe\"",
+            "has nothing to observe: this client has neither mode nor allow; give it what you want to try",
+        ),
+    ] {
+        judge(
+            &with(lines),
+            &[],
+            &[&format!("17: clients.a.policy: {warning}")],
+        );
+    }
+    judge(&with("policy = \"enforce\""), &[], &[]);
+    judge(
+        &with("policy = \"watch\""),
+        &[
+            "17: clients.a.policy: \"watch\" is not one of the words for it; write \"enforce\" or \"observe\"",
+        ],
+        &[],
+    );
+    let of = |lines: &str| {
+        let resolved = resolve(&format!("{TENANTS}{}", with(lines)));
+        resolved.proxy.clients[0].grant.policy
+    };
+    assert_eq!(of("policy = \"observe\""), Posture::Observe);
+    assert_eq!(of(""), Posture::Enforce, "unless it says otherwise");
 }
 
 #[test]

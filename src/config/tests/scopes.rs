@@ -30,6 +30,14 @@ fn core(kind: &str) -> String {
     format!("kind = {kind:?}\nsubdomain = \"acme\"\nclient_id = \"i\"\nclient_secret = \"s\"\n")
 }
 
+#[test]
+fn every_scope_that_a_call_needs_is_one_that_can_be_asked_for() {
+    for scope in crate::policy::scopes::scopes_named() {
+        let (faults, _warnings) = of(&format!("{MARKETING_CLOUD}scope = [{scope:?}]\n"));
+        assert_eq!(faults, Vec::<String>::new(), "{scope}");
+    }
+}
+
 const LOGIN: &str = "grant = \"authorization_code\"\n";
 
 #[test]

@@ -45,14 +45,19 @@ impl From<Unknown> for ProxyError {
     }
 }
 
+impl From<&Held> for Code {
+    fn from(held: &Held) -> Self {
+        match held {
+            Held::Sends { .. } => Self::SendBlocked,
+            Held::Writes { .. } => Self::WriteBlocked,
+            Held::NotAllowed { .. } | Held::Unclear { .. } => Self::PolicyDenied,
+        }
+    }
+}
+
 impl From<Held> for ProxyError {
     fn from(held: Held) -> Self {
-        let code = match held {
-            Held::Sends { .. } => Code::SendBlocked,
-            Held::Writes { .. } => Code::WriteBlocked,
-            Held::NotAllowed { .. } | Held::Unclear { .. } => Code::PolicyDenied,
-        };
-        Self::new(code, held.to_string())
+        Self::new(Code::from(&held), held.to_string())
     }
 }
 

@@ -68,7 +68,8 @@ impl Record {
             replayed = details.replayed,
             error = details.error.map(Code::name),
             cause = details.cause.as_deref(),
-            advice = details.advice,
+            advice = details.advice.as_deref(),
+            would_refuse = details.would_refuse.map(Code::name),
             "request"
         );
     }
@@ -123,7 +124,8 @@ impl Record {
             .flag("replayed", details.replayed)
             .text("error", details.error.map(Code::name))
             .text("cause", details.cause.as_deref())
-            .text("advice", details.advice)
+            .text("advice", details.advice.as_deref())
+            .text("would_refuse", details.would_refuse.map(Code::name))
             .finish()
     }
 }

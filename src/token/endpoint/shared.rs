@@ -24,6 +24,9 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth: Option<String>,
     lifetime_ms: u64,
+    /// The scopes that its response named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
 impl Endpoint {
@@ -37,6 +40,7 @@ impl Endpoint {
             soap: token.soap().url(),
             auth: auth.map(InstanceUrl::url),
             lifetime_ms: u64::try_from(token.lifetime.as_millis()).unwrap_or(u64::MAX),
+            scope: token.granted_scopes().map(str::to_owned),
         };
         let text = serde_json::to_string(&written);
         text.map(Secret::new)
@@ -68,6 +72,7 @@ impl Endpoint {
         let secret = Secret::new(written.access_token);
         let lifetime = Duration::from_millis(written.lifetime_ms);
         AccessToken::of_another(&secret, instances, asked, remaining, lifetime)
+            .map(|token| token.with_granted_scopes(written.scope.as_deref()))
             .ok_or_else(|| unavailable("what another replica has written is no token"))
     }
 

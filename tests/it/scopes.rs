@@ -1,0 +1,51 @@
+//! `scopes` against a running proxy: what its tokens were granted, what calls used and missed, and the smallest list for them.
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+
+use sfmc_auth_proxy::sandbox;
+
+use crate::harness::{Client, tenant_settings, until};
+use crate::process::{Process, configuration, run};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
+    let mut settings = tenant_settings();
+    settings.scopes = ["saved_content_read", "data_extensions_read", "sms_send"]
+        .map(str::to_owned)
+        .to_vec();
+    let tenant = sandbox::Tenant::start(settings).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let process = Process::start(folder.path(), &[], &[]).await;
+    let mut client = Client::connect(process.address).await;
+    assert_eq!(client.get("/asset/v1/content/assets").await.status, 200);
+    let write = Request::post("/asset/v1/content/assets")
+        .header("content-type", "application/json")
+        .body(Bytes::from_static(b"{}"))
+        .unwrap();
+    assert_eq!(client.send(write).await.status, 403);
+    let told = || -> Value {
+        let url = format!("http://{}", process.admin);
+        let output = run(&["scopes", "acme", "--json", "--url", &url], &[], folder.path());
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    until("both calls are noted", async || told()["missing"] != json!([])).await;
+    let told = told();
+    assert_eq!(
+        told["granted"],
+        json!(["data_extensions_read", "saved_content_read", "sms_send"])
+    );
+    let names = |key: &str| -> Vec<String> {
+        let all = told[key].as_array().unwrap().iter();
+        all.map(|one| one["scope"].as_str().unwrap().to_owned()).collect()
+    };
+    // Of two scopes that do as well, the one that the token has counts.
+    assert_eq!(names("used"), ["saved_content_read"]);
+    assert_eq!(names("missing"), ["saved_content_write"]);
+    assert_eq!(told["used"][0]["example"], "GET /asset/v1/content");
+    assert_eq!(told["unneeded"], json!(["data_extensions_read", "sms_send"]));
+    assert_eq!(told["scope"], json!(["saved_content_read", "saved_content_write"]));
+}
