@@ -72,6 +72,16 @@ pub(super) fn living(address: SocketAddr) -> Option<String> {
     matches!(status_and_body(&answer), (Some(200), "ok\n")).then_some(question.authority)
 }
 
+/// How a listener at this address is reached from this machine: one that listens everywhere, on loopback.
+pub(super) fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 struct Question {
     authority: String,
     addresses: Vec<SocketAddr>,
@@ -79,7 +89,7 @@ struct Question {
 }
 
 impl Question {
-    /// The admin listener at this address. One that listens everywhere is asked on loopback.
+    /// The admin listener at this address.
     fn of_address(address: SocketAddr) -> Result<Self, String> {
         if address.port() == 0 {
             return Err(
@@ -87,12 +97,7 @@ impl Question {
                     .to_owned(),
             );
         }
-        let ip = match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        let address = SocketAddr::new(ip, address.port());
+        let address = from_here(address);
         Ok(Self {
             authority: address.to_string(),
             addresses: vec![address],
