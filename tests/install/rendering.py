@@ -1,6 +1,7 @@
 """The chart, rendered by Helm's own engine, and what every test of it asks. Knows no expectation."""
 
 import atexit
+import json
 import os
 import re
 import shutil
@@ -8,12 +9,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import kubernetes_validate
 import yaml
 from helm_python.chart import Chart
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "sfmc-auth-proxy"
 NAMESPACE = "marketing"
+# The oldest version that the chart says it is for, and the newest that the schemas know.
+KUBERNETES = ["1.29", "1.37"]
 
 _work = Path(tempfile.mkdtemp(prefix="sfmc-install-"))
 atexit.register(shutil.rmtree, _work, ignore_errors=True)
@@ -77,6 +81,18 @@ def is_ours(container):
 def variables(container):
     """Names of a container's variables, with the text where it stands there."""
     return {each["name"]: each.get("value") for each in container.get("env", [])}
+
+
+_valid = set()
+
+
+def validate(found):
+    """Raises what Kubernetes would object to. What was found good once is not looked at again."""
+    text = json.dumps(found, sort_keys=True)
+    if text not in _valid:
+        for version in KUBERNETES:
+            kubernetes_validate.validate(found, version, strict=True)
+        _valid.add(text)
 
 
 def check(configuration, container):
