@@ -60,6 +60,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Who knows it may do more than look at health and metrics.
     pub token: Option<Secret>,
+    /// Host names that count as its own, in lower case and without a port.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// What the admin listener shows, and to whom.
@@ -90,7 +92,7 @@ impl Admin {
         Ok(Self {
             health,
             metrics,
-            names: Names::new(desk.redirect_uris()),
+            names: Names::new(desk.redirect_uris(), &settings.allowed_hosts),
             desk,
             tenants,
             listen: settings.listen,
@@ -99,18 +101,20 @@ impl Admin {
         })
     }
 
-    /// The same listener under another configuration. Sessions and logins that were begun go on, but not under another token.
+    /// The same listener, at the same address, under another configuration. Sessions and logins that were begun go on, but not
+    /// under another token.
     ///
     /// # Errors
     ///
     /// The system gives no random numbers.
     pub fn next(
         &self,
-        token: Option<&Secret>,
+        settings: &Settings,
         logins: HashMap<String, Tenant>,
         are_kept: bool,
         tenants: Vec<String>,
     ) -> Result<Self, Unspecified> {
+        let token = settings.token.as_ref();
         let (gate, sessions) = if self.gate.is_for(token) {
             (Arc::clone(&self.gate), Arc::clone(&self.sessions))
         } else {
@@ -121,7 +125,7 @@ impl Admin {
         Ok(Self {
             health: Arc::clone(&self.health),
             metrics: Arc::clone(&self.metrics),
-            names: Names::new(desk.redirect_uris()),
+            names: Names::new(desk.redirect_uris(), &settings.allowed_hosts),
             desk,
             tenants,
             listen: self.listen,

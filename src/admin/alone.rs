@@ -36,7 +36,7 @@ pub async fn receive(
 ) -> Option<Result<Place, Failed>> {
     let (ended, mut outcome) = mpsc::channel(1);
     let alone = Arc::new(Alone {
-        names: Names::new(desk.redirect_uris()),
+        names: Names::new(desk.redirect_uris(), &[]),
         desk,
         path,
         ended,

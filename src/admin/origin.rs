@@ -7,21 +7,25 @@ use http::header::{HOST, ORIGIN};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
-/// The names under which browsers know this listener beyond its addresses: those of the configured redirect URIs.
+/// The names under which this listener is known beyond its addresses: those of the configured redirect URIs, and the hosts
+/// that the configuration allows.
 #[derive(Default)]
 pub(super) struct Names {
     redirect_uris: Vec<Uri>,
+    allowed_hosts: Vec<String>,
 }
 
 impl Names {
-    pub(super) fn new(redirect_uris: impl Iterator<Item = Uri>) -> Self {
+    /// Allowed hosts are in lower case and without a port.
+    pub(super) fn new(redirect_uris: impl Iterator<Item = Uri>, allowed_hosts: &[String]) -> Self {
         Self {
             redirect_uris: redirect_uris.collect(),
+            allowed_hosts: allowed_hosts.to_vec(),
         }
     }
 
-    /// A page that lets its own name point here gets nothing: only addresses, loopback names, and the hosts that logins
-    /// come back to are ours.
+    /// A page that lets its own name point here gets nothing: only addresses, loopback names, the hosts that logins come
+    /// back to, and those that are allowed are ours.
     pub(super) fn own_host(&self, headers: &HeaderMap) -> bool {
         let Some(host) = headers.get(HOST) else {
             return true;
@@ -34,6 +38,7 @@ impl Names {
         is_loopback_name(&host)
             || host.parse::<IpAddr>().is_ok()
             || redirects.any(|name| bare(name) == host)
+            || self.allowed_hosts.contains(&host)
     }
 
     /// Whether no web page, or one of our own, asks.

@@ -158,8 +158,11 @@ fn ten_wrong_tokens_a_minute_and_the_right_one_always() {
 #[test]
 fn the_hosts_that_logins_come_back_to_are_our_own() {
     let uri: Uri = "https://proxy.example/oauth/callback".parse().unwrap();
-    let names = Names::new([uri].into_iter());
+    let names = Names::new([uri].into_iter(), &["gateway.marketing.svc".to_owned()]);
     for (host, is_own) in [
+        ("gateway.marketing.svc:7363", true),
+        ("Gateway.Marketing.svc", true),
+        ("marketing.svc", false),
         ("proxy.example", true),
         ("PROXY.example:8443", true),
         ("localhost:7363", true),

@@ -82,7 +82,7 @@ pub(super) fn living(address: SocketAddr) -> Option<String> {
     matches!(status_and_body(&answer), (Some(200), "ok\n")).then_some(question.authority)
 }
 
-/// Where an admin listener is asked that is configured so: one that listens everywhere, on loopback.
+/// Where an admin listener is asked that is configured so.
 pub(super) fn reachable(address: SocketAddr) -> Result<SocketAddr, String> {
     if address.port() == 0 {
         return Err(
@@ -90,12 +90,17 @@ pub(super) fn reachable(address: SocketAddr) -> Result<SocketAddr, String> {
                 .to_owned(),
         );
     }
+    Ok(from_here(address))
+}
+
+/// How a listener at this address is reached from this machine: one that listens everywhere, on loopback.
+pub(super) fn from_here(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    Ok(SocketAddr::new(ip, address.port()))
+    SocketAddr::new(ip, address.port())
 }
 
 struct Question {

@@ -14,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::healthcheck::from_here;
 use super::{Status, say};
 use crate::app::{self, Running};
 use crate::config::{self, Resolved, Sources};
@@ -84,6 +85,7 @@ async fn play(sources: &Sources, arguments: &Arguments, out: &mut dyn Write) -> 
         .map_err(|error| error.to_string())?;
     let address = proxy
         .tcp()
+        .map(from_here)
         .ok_or("the demonstration needs a TCP listener; leave listen.http alone")?;
     say(
         out,
@@ -111,7 +113,7 @@ async fn go_on(
     say(out, "Go on by hand:\n");
     say(
         out,
-        &story::curl_lines(Some((address, proxy.admin())), tenant),
+        &story::curl_lines(Some((address, from_here(proxy.admin()))), tenant),
     );
     stay_up(out).await
 }

@@ -126,6 +126,7 @@ impl Parts {
             admin: admin::Settings {
                 listen: self.admin?,
                 token: self.admin_token?,
+                allowed_hosts: self.allowed_hosts.clone(),
             },
             proxy: proxy::Settings {
                 tenants: self.tenants?,

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use http::Request;
 use sfmc_auth_proxy::sandbox::{self, Face, Script};
 use tempfile::TempDir;
 
@@ -231,6 +232,29 @@ async fn healthcheck_asks_the_admin_listener() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn allowed_hosts_are_the_admin_listeners_too() {
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let hosts = [(
+        "SFMC_AUTH_PROXY_LISTEN_ALLOWED_HOSTS",
+        "gateway,gateway-admin.marketing.svc",
+    )];
+    let mut process = Process::start(folder.path(), &[], &hosts).await;
+    let mut client = Client::connect(process.admin).await;
+    for (host, status) in [
+        ("gateway-admin.marketing.svc:7363", 200),
+        ("Gateway", 200),
+        ("marketing.svc", 421),
+    ] {
+        let request = Request::get("/livez").header("host", host);
+        let answer = client.send(request.body(Vec::new()).unwrap()).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+    process.signal("TERM");
+    process.ended().await;
+}
+
 #[test]
 fn the_sandbox_plays_its_story_and_exits_0() {
     let _ports = DEFAULT_PORTS
@@ -257,6 +281,32 @@ fn the_sandbox_plays_its_story_and_exits_0() {
     ] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
+}
+
+#[test]
+fn the_sandbox_plays_in_a_container_too() {
+    let _ports = DEFAULT_PORTS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = TempDir::new().unwrap();
+    // As in compose.yaml: calls come from outside, so every address is listened on.
+    let everywhere = [
+        ("SFMC_AUTH_PROXY_LISTEN_HTTP", "0.0.0.0:7362"),
+        ("SFMC_AUTH_PROXY_ADMIN_LISTEN", "0.0.0.0:7363"),
+        (
+            "SFMC_AUTH_PROXY_LISTEN_INSECURE_ALLOW_UNAUTHENTICATED",
+            "true",
+        ),
+    ];
+    let output = run(&["sandbox", "--exit"], &everywhere, folder.path());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(said.contains("GET http://127.0.0.1:7362/asset"), "{said}");
 }
 
 #[test]

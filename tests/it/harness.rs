@@ -96,6 +96,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         optional_listeners: Vec::new(),
         authority: AuthorityPlace::Nowhere,
         admin: admin::Settings {
+            allowed_hosts: Vec::new(),
             listen: "127.0.0.1:0".parse().unwrap(),
             token: None,
         },

@@ -1,4 +1,5 @@
-//! House rules as tests: layers, module docs, lengths, the README's commands, and what must not be in the tree.
+//! House rules as tests: layers, module docs, lengths, the README's commands, what installs the program, and what must not be
+//! in the tree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -264,5 +265,41 @@ fn every_error_is_documented_with_its_status() {
     for code in sfmc_auth_proxy::proxy::Code::ALL {
         let row = format!("| `{}` | {}", code.name(), code.status().as_u16());
         assert!(text.contains(&row), "docs/errors.md has no row {row}");
+    }
+}
+
+/// What installs the program says what the program says: its version, its ports, its user, the time to drain.
+#[test]
+fn what_installs_it_agrees_with_it() {
+    let read = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).unwrap();
+    let sample = read("config/sfmc-auth-proxy.toml");
+    assert!(
+        sample.contains("\"127.0.0.1:7362\"") && sample.contains("listen = \"127.0.0.1:7363\"")
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    for (path, line) in [
+        (
+            "charts/sfmc-auth-proxy/Chart.yaml",
+            format!("appVersion: \"{version}\""),
+        ),
+        ("charts/sfmc-auth-proxy/values.yaml", "  http: 7362".into()),
+        ("charts/sfmc-auth-proxy/values.yaml", "  admin: 7363".into()),
+        (
+            "charts/sfmc-auth-proxy/values.yaml",
+            "  adminPort: 7363".into(),
+        ),
+        ("Dockerfile", format!("ARG VERSION={version}")),
+        ("Dockerfile", "EXPOSE 7362 7363".into()),
+        ("Dockerfile", "USER 65532:65532".into()),
+        (
+            "compose.yaml",
+            format!("  image: sfmc-auth-proxy:{version}"),
+        ),
+    ] {
+        let text = read(path);
+        assert!(
+            text.lines().any(|found| found == line),
+            "{path} has no line {line:?}"
+        );
     }
 }

@@ -85,7 +85,7 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("listen.http", Kind::Addresses, "Addresses to listen on: `ip:port`, `localhost:port` or `unix:/path`. Port 0 takes a free one. The default's `[::1]` is left out where there is no IPv6.").default("127.0.0.1:7362,[::1]:7362"),
     key("listen.https", Kind::Addresses, "Addresses that speak TLS, written as in `http`. They need `cert_file` in `[listen.tls]`, or `[intercept]`.").default(""),
     key("listen.public_url", Kind::Url, "Scheme and host under which callers know the proxy, for the URLs in its answers. Without it each call's Host is taken."),
-    key("listen.allowed_hosts", Kind::Texts, "Host names that are accepted beyond loopback names and the addresses listened on, without port.").default(""),
+    key("listen.allowed_hosts", Kind::Texts, "Host names that are accepted beyond loopback names and the addresses listened on, without port; by the admin listener too.").default(""),
     key("listen.answer_urls", Kind::Choice(&["proxy", "as_called"]), "What URLs of the tenant's hosts become in answers, on `http` and `https`: the proxy, or (`as_called`) nothing else for callers that asked the vendor's hosts through the proxy, since their next call comes the same way.").default("proxy"),
     key("listen.preserve_header_case", Kind::Flag, "Keep header names as they came, both ways, instead of writing Title-Case.").default("false"),
     key("listen.insecure_allow_unauthenticated", Kind::Flag, "Allow listeners beyond loopback although anyone who can reach them acts as the tenant, or as the client that the listener names.").default("false"),

@@ -147,6 +147,7 @@ fn urls_and_hosts() {
         Some("https://P.example:8443")
     );
     assert_eq!(listen.proxy.allowed_hosts, ["proxy.internal", "[fd00::1]"]);
+    assert_eq!(listen.admin.allowed_hosts, listen.proxy.allowed_hosts);
     let acme = tenant(
         "auth_url = \"http://127.0.0.1:9\"\ntrusted_hosts = [\"H.example\", \"localhost:8\", \"[::1]:7\", \"10.0.0.1\"]",
     );

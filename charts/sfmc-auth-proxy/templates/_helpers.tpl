@@ -1,0 +1,156 @@
+{{/* Names, labels, and what the gateway's container and the sidecar have in common. */}}
+
+{{- define "sfmc-auth-proxy.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* 52 characters at most: "-admin", "-dashboard" and the like come behind it. */}}
+{{- define "sfmc-auth-proxy.fullname" -}}
+{{- $name := include "sfmc-auth-proxy.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "sfmc-auth-proxy.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "sfmc-auth-proxy.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "sfmc-auth-proxy.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "sfmc-auth-proxy.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "sfmc-auth-proxy.gatewayLabels" -}}
+{{ include "sfmc-auth-proxy.selectorLabels" . }}
+app.kubernetes.io/component: gateway
+{{- end }}
+
+{{- define "sfmc-auth-proxy.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "sfmc-auth-proxy.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "sfmc-auth-proxy.image" -}}
+{{- $image := .Values.image }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $image.repository $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{- define "sfmc-auth-proxy.configMapName" -}}
+{{- default (printf "%s-config" (include "sfmc-auth-proxy.fullname" .)) .Values.existingConfigMap }}
+{{- end }}
+
+{{/* All names under which the Service is called, and those that the values add. */}}
+{{- define "sfmc-auth-proxy.allowedHosts" -}}
+{{- $name := include "sfmc-auth-proxy.fullname" . }}
+{{- $hosts := list }}
+{{- range $service := list $name (printf "%s-admin" $name) }}
+{{- $local := printf "%s.%s" $service $.Release.Namespace }}
+{{- $hosts = concat $hosts (list $service $local (printf "%s.svc" $local) (printf "%s.svc.%s" $local $.Values.clusterDomain)) }}
+{{- end }}
+{{- join "," (concat $hosts .Values.allowedHosts | uniq) }}
+{{- end }}
+
+{{/* Takes a list of {name, secret, key}. */}}
+{{- define "sfmc-auth-proxy.secretEnv" -}}
+{{- range . }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+
+{{/* Takes {secrets, prefix}. Never with subPath: such a mount is not updated. */}}
+{{- define "sfmc-auth-proxy.secretMounts" -}}
+{{- range $index, $secret := .secrets }}
+- name: {{ $.prefix }}secret-{{ $index }}
+  mountPath: {{ $secret.mountPath }}
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* Takes {secrets, prefix, mode}. */}}
+{{- define "sfmc-auth-proxy.secretVolumes" -}}
+{{- range $index, $secret := .secrets }}
+- name: {{ $.prefix }}secret-{{ $index }}
+  secret:
+    secretName: {{ $secret.name }}
+    {{- with $.mode }}
+    defaultMode: {{ . }}
+    {{- end }}
+    {{- with $secret.items }}
+    items:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Takes {probes, port}; gives the container's three probes. */}}
+{{- define "sfmc-auth-proxy.probes" -}}
+startupProbe:
+  httpGet:
+    path: /startupz
+    port: {{ .port }}
+  {{- toYaml .probes.startup | nindent 2 }}
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: {{ .port }}
+  {{- toYaml .probes.readiness | nindent 2 }}
+livenessProbe:
+  httpGet:
+    path: /livez
+    port: {{ .port }}
+  {{- toYaml .probes.liveness | nindent 2 }}
+{{- end }}
+
+{{/* Seconds from the signal to stop until the kubelet kills. */}}
+{{- define "sfmc-auth-proxy.gracePeriod" -}}
+{{- $shutdown := .Values.shutdown }}
+{{- $needed := add (int $shutdown.drainDelaySeconds) (int $shutdown.drainTimeoutSeconds) }}
+{{- $given := $shutdown.terminationGracePeriodSeconds }}
+{{- if kindIs "invalid" $given }}
+{{- add $needed 5 }}
+{{- else if lt (int $given) (int $needed) }}
+{{- fail (printf "shutdown.terminationGracePeriodSeconds is %d, but draining may take %d s (drainDelaySeconds + drainTimeoutSeconds): calls would be cut off. Leave it out, or give it at least that." (int $given) (int $needed)) }}
+{{- else }}
+{{- int $given }}
+{{- end }}
+{{- end }}
+
+{{/* What cannot be said in the schema. */}}
+{{- define "sfmc-auth-proxy.validate" -}}
+{{- $keepsDirectory := eq .Values.state.kind "directory" }}
+{{- if and $keepsDirectory .Values.autoscaling.enabled }}
+{{- fail "state.kind is directory, which one process alone can hold, but autoscaling.enabled is true. Share the state on Redis (state.kind: redis), or turn autoscaling off." }}
+{{- end }}
+{{- if and $keepsDirectory (gt (int .Values.replicaCount) 1) }}
+{{- fail (printf "state.kind is directory, which one process alone can hold, but replicaCount is %d. Set replicaCount to 1, or share the state on Redis (state.kind: redis)." (int .Values.replicaCount)) }}
+{{- end }}
+{{- $ports := list (int .Values.ports.http) (int .Values.ports.admin) }}
+{{- range .Values.extraPorts }}
+{{- $ports = append $ports (int .port) }}
+{{- end }}
+{{- if ne (len $ports) (len (uniq $ports)) }}
+{{- fail (printf "ports.http, ports.admin and extraPorts name one port twice: %s." (join ", " $ports)) }}
+{{- end }}
+{{- end }}
