@@ -41,7 +41,7 @@ impl Login {
         kept: Kept,
         spend: Option<&Spend>,
     ) -> Result<(), MintError> {
-        let content = kept.written(None)?;
+        let content = kept.written(None, None)?;
         let written = match spend {
             Some(spend) => spend.write(&content).await,
             None => shared.write_login(self.name, &content).await.map(|()| true),
@@ -59,7 +59,7 @@ impl Login {
         let Some(kept) = &self.kept else {
             return Ok(());
         };
-        let content = kept.written(Some(why))?;
+        let content = kept.written(None, Some(why))?;
         if spend
             .write(&content)
             .await

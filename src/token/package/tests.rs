@@ -1,57 +1,19 @@
 //! What makes a token another one has another name where replicas share it.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::secret::Secret;
 use crate::state::Keeper;
+use crate::token::tests::{endpoint, signing_key};
 use crate::token::{EndpointSettings, GrantType, SigningKey};
-use crate::upstream::{EgressProxy, ResolveWith, Settings, Trust, Upstream};
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn signing_key() -> Arc<SigningKey> {
-    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let der = pair.as_der().unwrap();
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        STANDARD.encode(der.as_ref())
-    );
-    Arc::new(SigningKey::from_pem(pem.as_bytes()).unwrap())
-}
 
 /// The name of an account of core Salesforce, where a signed assertion names the user.
 fn name(key: &Arc<SigningKey>, change: impl FnOnce(&mut EndpointSettings)) -> Name {
-    let upstream = Upstream::new(Settings {
-        resolve_with: ResolveWith::System,
-        proxy: EgressProxy::None,
-        connect_timeout: HOUR,
-        pool_idle_timeout: HOUR,
-        headers_max: 100,
-        header_size_max: 65536,
-        preserve_header_case: false,
-        body_stall_timeout: HOUR,
+    let endpoint = endpoint(Keeper::Memory, |settings| {
+        settings.kind = Kind::Salesforce;
+        settings.grant_type = by_assertion(key, "admin@example.com");
+        change(settings);
     });
-    let mut settings = EndpointSettings {
-        kind: Kind::Salesforce,
-        grant_type: by_assertion(key, "admin@example.com"),
-        auth_url: "https://acme.my.salesforce.com/".parse().unwrap(),
-        client_id: "id".to_owned(),
-        client_secrets: vec![Secret::new("first")],
-        scope: None,
-        refresh_before: HOUR,
-        token_lifetime: HOUR,
-        lock: InstanceLock::default(),
-    };
-    change(&mut settings);
-    let trust = Trust::system().unwrap();
-    let endpoint = Endpoint::new("acme", settings, upstream, trust, Keeper::Memory).unwrap();
     Packages::default().key(&endpoint, "acme", None).name()
 }
 
