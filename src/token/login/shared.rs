@@ -43,7 +43,7 @@ impl Login {
     ) -> Result<(), MintError> {
         let content = kept.written(None, None)?;
         let written = match spend {
-            Some(spend) => spend.write(&content).await,
+            Some(spend) => spend.renew(&content).await,
             None => shared.write_login(self.name, &content).await.map(|()| true),
         };
         if !written.map_err(|error| not_spent(&error))? {
@@ -61,7 +61,7 @@ impl Login {
         };
         let content = kept.written(None, Some(why))?;
         if spend
-            .write(&content)
+            .end(&content)
             .await
             .map_err(|error| not_spent(&error))?
         {
