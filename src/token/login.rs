@@ -192,11 +192,7 @@ impl Login {
     /// What a file holds, if it is this client's: the file stays as it is until somebody logs in, and serves again if the
     /// configuration of before comes back.
     fn own(&self, written: Written) -> Option<Kept> {
-        if written
-            .owner
-            .as_ref()
-            .is_none_or(|owner| *owner == self.owner)
-        {
+        if written.is_of(&self.owner) {
             return Some(written.into_kept());
         }
         let (tenant, place) = (&self.slot.tenant, self.place());
