@@ -55,6 +55,17 @@ impl Keeper {
         !matches!(self, Self::Memory)
     }
 
+    /// Whether both keep in the same place.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory, Self::Memory) => true,
+            (Self::Directory(one), Self::Directory(other)) => Arc::ptr_eq(one, other),
+            (Self::Shared(one), Self::Shared(other)) => Arc::ptr_eq(one, other),
+            _different => false,
+        }
+    }
+
     /// What is shared with other replicas, if anything is.
     #[must_use]
     pub fn shared(&self) -> Option<&Arc<Shared>> {
@@ -193,12 +204,28 @@ impl Directory {
     /// Keeps this in a slot; when it returns, a crash does not lose it any more. After an error the slot has what was in it
     /// before, or this.
     pub fn write(&self, slot: &Slot, content: &Secret) -> Result<(), StateError> {
+        self.write_over(slot, content, |_there| true).map(drop)
+    }
+
+    /// The same, if what is there may make room. Whether it did.
+    pub fn write_over(
+        &self,
+        slot: &Slot,
+        content: &Secret,
+        may_go: impl FnOnce(&Secret) -> bool,
+    ) -> Result<bool, StateError> {
         let _using = self.using();
-        let sequence = match self.files.current(slot) {
-            Ok(current) => current.map_or(0, |opened| opened.sequence),
-            Err(error) => return Err(error.of_a_write()),
-        };
-        self.files.write(slot, sequence.saturating_add(1), content)
+        let current = self.files.current(slot).map_err(StateError::of_a_write)?;
+        if current
+            .as_ref()
+            .is_some_and(|there| !may_go(&there.content))
+        {
+            return Ok(false);
+        }
+        let sequence = current.map_or(0, |opened| opened.sequence);
+        self.files
+            .write(slot, sequence.saturating_add(1), content)?;
+        Ok(true)
     }
 
     /// The slots in which something is kept, in order.

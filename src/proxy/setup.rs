@@ -289,14 +289,16 @@ struct Legacy<'a> {
 struct Endpoints(Mutex<Vec<(String, Weak<Endpoint>)>>);
 
 impl Endpoints {
-    /// One of this tenant that may be in use still.
-    fn of(&self, tenant: &str) -> Option<Arc<Endpoint>> {
+    /// Those of this tenant that may be in use still, the latest first.
+    fn of(&self, tenant: &str) -> Vec<Arc<Endpoint>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut latest = known
+        let latest = known
             .iter()
             .rev()
             .filter(|(name, _endpoint)| name == tenant);
-        latest.find_map(|(_name, endpoint)| endpoint.upgrade())
+        latest
+            .filter_map(|(_name, endpoint)| endpoint.upgrade())
+            .collect()
     }
 
     fn all(&self) -> Vec<Arc<Endpoint>> {
@@ -338,10 +340,7 @@ fn tenants(
             tenant: name.to_owned(),
             source,
         })?;
-        let endpoint = Arc::new(match legacy.endpoints.of(name) {
-            Some(before) => endpoint.after(&before),
-            None => endpoint,
-        });
+        let endpoint = Arc::new(endpoint.after(&legacy.endpoints.of(name)));
         legacy.endpoints.add(name, &endpoint);
         let (store, unnamed) = (Arc::clone(&legacy.store), Arc::clone(&unnamed));
         let before = legacy.before.and_then(|before| before.router.tenant(name));

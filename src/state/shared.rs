@@ -4,6 +4,7 @@
 //! is away. Never writes over what is newer, nor over what is sealed under a key that is not given.
 
 mod cell;
+mod complaint;
 mod link;
 mod login;
 mod scripts;

@@ -8,6 +8,9 @@ mod refresh;
 mod secrets;
 mod shared;
 
+#[cfg(test)]
+mod tests;
+
 use std::future::{Future, ready};
 use std::sync::Arc;
 
@@ -68,12 +71,17 @@ impl Endpoint {
         })
     }
 
-    /// Goes on where another endpoint of the same tenant stands, one that may be in use still: both have the same logins, and
-    /// a refresh token is never spent by both.
+    /// Goes on where other endpoints of the same tenant stand, the latest first, that may be in use still: a refresh token is
+    /// never spent by two. Logins of another client or auth base, or that are kept elsewhere, are not this one's.
     #[must_use]
-    pub fn after(mut self, before: &Self) -> Self {
-        self.logins = Arc::clone(&before.logins);
-        self.secrets.go_on_from(&before.secrets);
+    pub fn after(mut self, before: &[Arc<Self>]) -> Self {
+        let same = before.iter().find(|known| known.logins.are(&self.logins));
+        if let Some(same) = same {
+            self.logins = Arc::clone(&same.logins);
+        }
+        if let Some(latest) = before.first() {
+            self.secrets.go_on_from(&latest.secrets);
+        }
         self
     }
 

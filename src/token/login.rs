@@ -5,24 +5,29 @@
 
 mod shared;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
 
 use super::wire::unavailable;
-use super::{AccessToken, Mid, MintError};
+use super::{AccessToken, Endpoint, Mid, MintError};
 use crate::secret::Secret;
 use crate::state::{Keeper, LoginRecord, Name, Slot, Spend};
 pub(super) use shared::mark;
 
+/// Whose logins these are: the auth base and the client id. No other may spend their refresh tokens.
+type Owner = [String; 2];
+
 /// All logins of one tenant.
 pub(super) struct Logins {
     tenant: String,
-    /// Whose logins these are, for what replicas share: the auth base and the client id.
-    owner: [String; 2],
+    owner: Owner,
     keeper: Keeper,
     slots: Mutex<HashMap<Option<Mid>, Arc<tokio::sync::Mutex<Login>>>>,
     /// The process is about to end: what is sent now may be answered to nobody.
@@ -32,6 +37,7 @@ pub(super) struct Logins {
 /// One login, for an account of its own or for all that have none.
 pub(super) struct Login {
     slot: Slot,
+    owner: Owner,
     keeper: Keeper,
     /// What it is called where replicas share it.
     name: Name,
@@ -41,10 +47,19 @@ pub(super) struct Login {
     kept: Option<Kept>,
     /// Not yet durable.
     unsaved: bool,
+    /// What is not yet durable came by a user's login, and not from a refresh token.
+    is_new: bool,
     /// Why it has ended; what is kept is of no use any more.
     ended: Option<String>,
-    /// Came too late for whoever asked for it, and is for this account.
-    late: Option<(Option<Mid>, AccessToken)>,
+    late: Option<Late>,
+}
+
+/// A token that came too late for whoever asked for it.
+struct Late {
+    /// Who has admitted it: under another one's lock it might not be let through.
+    endpoint: Weak<Endpoint>,
+    account: Option<Mid>,
+    token: AccessToken,
 }
 
 /// What is kept of a login.
@@ -64,10 +79,13 @@ struct Written {
     /// Only where replicas share it: why it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<String>,
+    /// Only in a file, whose name does not tell it. Earlier releases did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Owner>,
 }
 
 impl Logins {
-    /// Keeps them there. `auth_url` and `client_id` tell what replicas share from what others share there.
+    /// Keeps them there. `auth_url` and `client_id` tell whose they are.
     pub(super) fn new(tenant: &str, auth_url: &str, client_id: &str, keeper: Keeper) -> Self {
         Self {
             tenant: tenant.to_owned(),
@@ -76,6 +94,11 @@ impl Logins {
             slots: Mutex::default(),
             is_closed: AtomicBool::new(false),
         }
+    }
+
+    /// Whether these are the same logins of the tenant, so that both must never be in use.
+    pub(super) fn are(&self, other: &Self) -> bool {
+        self.owner == other.owner && self.keeper.is(&other.keeper)
     }
 
     /// The login that this account's tokens come from, for as long as the guard is held: its own if there is one, else the
@@ -120,12 +143,14 @@ impl Logins {
                 tenant: self.tenant.clone(),
                 account,
             },
+            owner: self.owner.clone(),
             keeper: self.keeper.clone(),
             name: Name::of(&[Some(auth_url), Some(client_id), tenant, of.as_deref()]),
             record: None,
             loaded: false,
             kept: None,
             unsaved: false,
+            is_new: false,
             ended: None,
             late: None,
         }
@@ -155,12 +180,27 @@ impl Login {
                 let slot = self.slot.clone();
                 let read = blocking(move || state.read(&slot)).await?;
                 let content = read.map_err(|error| unavailable(error.to_string()))?;
-                self.kept = content.as_ref().map(Kept::read).transpose()?;
+                let written = content.as_ref().map(Written::read).transpose()?;
+                self.kept = written.and_then(|written| self.own(written));
             }
             Keeper::Directory(_) | Keeper::Memory => {}
         }
         self.loaded = true;
         Ok(())
+    }
+
+    /// What a file holds, if it is this client's: the file stays as it is until somebody logs in, and serves again if the
+    /// configuration of before comes back.
+    fn own(&self, written: Written) -> Option<Kept> {
+        if written.is_of(&self.owner) {
+            return Some(written.into_kept());
+        }
+        let (tenant, place) = (&self.slot.tenant, self.place());
+        tracing::warn!(
+            tenant,
+            "the login that is kept of {place} was made with another client_id or auth_url, and is not used; log in anew: `sfmc-auth-proxy login {place}`, or at /login on the admin listener"
+        );
+        None
     }
 
     /// What to refresh with; an error if there is nothing, or it is not durable yet and cannot be made so.
@@ -194,15 +234,23 @@ impl Login {
             return Ok(());
         }
         if let (Keeper::Directory(state), Some(kept)) = (self.keeper.clone(), &self.kept) {
-            let (slot, content) = (self.slot.clone(), kept.written(None)?);
-            let written = blocking(move || state.write(&slot, &content)).await?;
-            written.map_err(|error| {
+            let content = kept.written(Some(&self.owner), None)?;
+            let (slot, owner, is_new) = (self.slot.clone(), self.owner.clone(), self.is_new);
+            // The configuration may have changed while this was on its way, and somebody logged in anew.
+            let may_go = move |there: &Secret| {
+                is_new || Written::read(there).is_ok_and(|there| there.is_of(&owner))
+            };
+            let written = blocking(move || state.write_over(&slot, &content, may_go)).await?;
+            let is_written = written.map_err(|error| {
                 let Slot { tenant, .. } = &self.slot;
                 tracing::error!(tenant, cause = %error, "a new refresh token could not be written down and is in memory alone; until it is, no token is minted with it");
                 unavailable(format!("the refresh token cannot be kept: {error}"))
             })?;
+            if !is_written {
+                self.kept = None;
+            }
         }
-        self.unsaved = false;
+        (self.unsaved, self.is_new) = (false, false);
         Ok(())
     }
 
@@ -234,6 +282,7 @@ impl Login {
     /// A user has logged in: what was there before is of no use any more.
     pub(super) async fn begin(&mut self, kept: Kept) -> Result<(), MintError> {
         self.late = None;
+        self.is_new = true;
         self.keep(kept, None).await
     }
 
@@ -256,40 +305,67 @@ impl Login {
         self.kept.is_some() && self.ended.is_none()
     }
 
-    /// A token for this account that came after its asker had given up.
-    pub(super) fn take_late(&mut self, account: Option<Mid>) -> Option<AccessToken> {
-        self.late
-            .take_if(|(of, _token)| *of == account)
-            .map(|(_of, token)| token)
+    /// A token for this account that came to this endpoint after its asker had given up.
+    pub(super) fn take_late(
+        &mut self,
+        endpoint: &Arc<Endpoint>,
+        account: Option<Mid>,
+    ) -> Option<AccessToken> {
+        let is_own = |late: &mut Late| {
+            let admitted = std::ptr::eq(late.endpoint.as_ptr(), Arc::as_ptr(endpoint));
+            admitted && late.account == account
+        };
+        self.late.take_if(is_own).map(|late| late.token)
     }
 
-    /// Holds a token for whoever asks next.
-    pub(super) fn hold(&mut self, account: Option<Mid>, token: AccessToken) {
-        self.late = Some((account, token));
+    /// Holds a token for whoever asks this endpoint next.
+    pub(super) fn hold(
+        &mut self,
+        endpoint: &Arc<Endpoint>,
+        account: Option<Mid>,
+        token: AccessToken,
+    ) {
+        self.late = Some(Late {
+            endpoint: Arc::downgrade(endpoint),
+            account,
+            token,
+        });
+    }
+}
+
+impl Written {
+    fn read(content: &Secret) -> Result<Self, MintError> {
+        serde_json::from_str(content.expose())
+            .map_err(|_quotes| unavailable("what is kept of the login is no refresh token"))
+    }
+
+    /// Whether it is this client's, as far as it says.
+    fn is_of(&self, owner: &Owner) -> bool {
+        self.owner.as_ref().is_none_or(|own| own == owner)
+    }
+
+    fn into_kept(self) -> Kept {
+        Kept {
+            refresh_token: Secret::new(self.refresh_token),
+            auth_url: self.auth_url,
+        }
     }
 }
 
 impl Kept {
-    fn read(content: &Secret) -> Result<Self, MintError> {
-        Self::read_with_end(content).map(|(kept, _ended)| kept)
-    }
-
     /// What is kept, and why the login has ended, if it has.
     fn read_with_end(content: &Secret) -> Result<(Self, Option<String>), MintError> {
-        let written: Written = serde_json::from_str(content.expose())
-            .map_err(|_quotes| unavailable("what is kept of the login is no refresh token"))?;
-        let kept = Self {
-            refresh_token: Secret::new(written.refresh_token),
-            auth_url: written.auth_url,
-        };
-        Ok((kept, written.ended))
+        let mut written = Written::read(content)?;
+        let ended = written.ended.take();
+        Ok((written.into_kept(), ended))
     }
 
-    fn written(&self, ended: Option<&str>) -> Result<Secret, MintError> {
+    fn written(&self, owner: Option<&Owner>, ended: Option<&str>) -> Result<Secret, MintError> {
         let written = Written {
             refresh_token: self.refresh_token.expose().to_owned(),
             auth_url: self.auth_url.clone(),
             ended: ended.map(str::to_owned),
+            owner: owner.cloned(),
         };
         let text = serde_json::to_string(&written);
         text.map(Secret::new)

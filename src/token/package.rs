@@ -4,15 +4,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Endpoint, InstanceLock, Kind, Mid};
+use crate::state::Name;
+
+#[cfg(test)]
+mod tests;
 
 /// One installed package as one tenant uses it: a token that was minted under one lock is not used under another.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Package {
-    pub(super) auth_url: String,
-    pub(super) client_id: String,
-    pub(super) scope: Option<String>,
+    auth_url: String,
+    client_id: String,
+    scope: Option<String>,
     /// The tenant's name, where the package alone does not tell whose tokens these are.
-    pub(super) tenant: Option<String>,
+    tenant: Option<String>,
     kind: Kind,
     /// By which grant, and for which user where an assertion names one.
     grant: (&'static str, Option<String>),
@@ -43,8 +47,37 @@ impl Package {
 /// What makes two cells the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) package: Arc<Package>,
-    pub(super) account: Option<Mid>,
+    package: Arc<Package>,
+    account: Option<Mid>,
+}
+
+impl Key {
+    /// What its token is called where replicas share it. Whatever decides what a token is good for is in it; lock and trust are
+    /// not, because each replica judges by its own what it takes over.
+    pub(super) fn name(&self) -> Name {
+        let package = &*self.package;
+        let account = self.account.map(|account| account.to_string());
+        let (grant, subject) = &package.grant;
+        let (kind, part) = match &package.kind {
+            Kind::MarketingCloud => ("marketing_cloud", None),
+            Kind::Salesforce => ("salesforce", None),
+            Kind::DataCloud { dataspace } => ("data_cloud", dataspace.as_deref()),
+            Kind::AccountEngagement {
+                business_unit_id, ..
+            } => ("account_engagement", Some(business_unit_id.as_str())),
+        };
+        Name::of(&[
+            Some(&package.auth_url),
+            Some(&package.client_id),
+            account.as_deref(),
+            package.scope.as_deref(),
+            package.tenant.as_deref(),
+            Some(grant),
+            subject.as_deref(),
+            Some(kind),
+            part,
+        ])
+    }
 }
 
 /// One of each package.

@@ -1,6 +1,6 @@
 //! One cell per key holds a token's life and the one mint in flight; a mint runs whole in a task of its own.
 //!
-//! The key is endpoint, client id, account and scope: two tenants that name the same package share a token, two accounts
+//! The key is endpoint, client id, grant, account and scope: two tenants that name the same package share a token, two accounts
 //! never do, nor two tenants whose tokens are users', or of core Salesforce. No lock is ever held over the network, and a present, fresh token is had without any lock at all.
 
 mod alone;

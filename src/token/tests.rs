@@ -1,4 +1,5 @@
-//! Which hosts are a tenant's own, how long a session lives, and what an assertion says.
+//! Which hosts are a tenant's own, how long a session lives, and what an assertion says; and an endpoint for the tests of the
+//! rooms below.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +13,13 @@ use serde_json::{Value, json};
 use super::assertion::Claims;
 use super::wire::Granted;
 use super::*;
+use crate::state::Keeper;
 use crate::upstream::{EgressProxy, ResolveWith, Settings, Trust, Upstream};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn admits(lock: &InstanceLock, domain: Domain, url: &str) -> bool {
-    let settings = Settings {
+fn upstream() -> Arc<Upstream> {
+    Upstream::new(Settings {
         resolve_with: ResolveWith::System,
         proxy: EgressProxy::None,
         connect_timeout: HOUR,
@@ -26,10 +28,57 @@ fn admits(lock: &InstanceLock, domain: Domain, url: &str) -> bool {
         header_size_max: 65536,
         preserve_header_case: false,
         body_stall_timeout: HOUR,
+    })
+}
+
+/// An endpoint of the tenant `acme` that nobody has asked yet.
+pub(super) fn endpoint(keeper: Keeper, change: impl FnOnce(&mut EndpointSettings)) -> Endpoint {
+    let mut settings = EndpointSettings {
+        kind: Kind::MarketingCloud,
+        grant_type: GrantType::ClientCredentials,
+        auth_url: "https://mc1.auth.marketingcloudapis.com/".parse().unwrap(),
+        client_id: "id".to_owned(),
+        client_secrets: vec![Secret::new("first")],
+        scope: None,
+        refresh_before: HOUR,
+        token_lifetime: HOUR,
+        lock: InstanceLock {
+            subdomain: Some("mc1".to_owned()),
+            trusted: Vec::new(),
+        },
     };
+    change(&mut settings);
     let trust = Trust::system().unwrap();
-    lock.admit(domain, url, &Upstream::new(settings), &trust)
-        .is_ok()
+    Endpoint::new("acme", settings, upstream(), trust, keeper).unwrap()
+}
+
+/// What a token response of that tenant is worth to an endpoint.
+pub(super) fn token(endpoint: &Endpoint, text: &str) -> AccessToken {
+    let written = json!({
+        "access_token": text,
+        "rest": "https://mc1.rest.marketingcloudapis.com/",
+        "soap": "https://mc1.soap.marketingcloudapis.com/",
+        "lifetime_ms": 3_600_000,
+    });
+    let written = Secret::new(written.to_string());
+    endpoint.restored(&written, Now::read(), HOUR).unwrap()
+}
+
+/// A key that signs assertions.
+pub(super) fn signing_key() -> Arc<SigningKey> {
+    let pair = rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
+    Arc::new(SigningKey::from_pem(pem_of(&pair).as_bytes()).unwrap())
+}
+
+fn pem_of(pair: &rsa::KeyPair) -> String {
+    let der = pair.as_der().unwrap();
+    let text = STANDARD.encode(der.as_ref());
+    format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+}
+
+fn admits(lock: &InstanceLock, domain: Domain, url: &str) -> bool {
+    let trust = Trust::system().unwrap();
+    lock.admit(domain, url, &upstream(), &trust).is_ok()
 }
 
 #[test]
@@ -104,12 +153,7 @@ fn a_session_lives_from_when_the_server_says_that_it_began() {
 #[test]
 fn an_assertion_says_who_for_whom_and_until_when_and_is_signed() {
     let pair = rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let der = pair.as_der().unwrap();
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        STANDARD.encode(der.as_ref())
-    );
-    let key = SigningKey::from_pem(pem.as_bytes()).unwrap();
+    let key = SigningKey::from_pem(pem_of(&pair).as_bytes()).unwrap();
     assert_eq!(format!("{key:?}"), "SigningKey");
     let claims = Claims {
         issuer: "3MVG9.app",

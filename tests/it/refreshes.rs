@@ -27,7 +27,7 @@ const ECHO: &str = "/sandbox/echo";
 /// 32 bytes, as `head -c 32 /dev/urandom | base64` makes them.
 const KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 
-fn state_in(directory: &Path) -> state::Settings {
+pub fn state_in(directory: &Path) -> state::Settings {
     state::Settings {
         directory: directory.to_owned(),
         keys: Keys::new(&[Secret::new(KEY)]).unwrap(),
@@ -35,7 +35,7 @@ fn state_in(directory: &Path) -> state::Settings {
 }
 
 /// Tokens come from a user's login, which is kept there.
-fn by_login(resolved: &mut Resolved, directory: &Path) {
+pub fn by_login(resolved: &mut Resolved, directory: &Path) {
     resolved.proxy.tenants[0].endpoint.grant_type = GrantType::AuthorizationCode {
         redirect_uri: "http://127.0.0.1:7363/oauth/callback".to_owned(),
         pkce: false,
@@ -56,7 +56,7 @@ fn logged_in(tenant: &sandbox::Tenant, directory: &Path) {
 }
 
 /// A proxy whose user has logged in, and the folder of its state.
-async fn stage() -> (Stage, TempDir) {
+pub async fn stage() -> (Stage, TempDir) {
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("state");
     let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
@@ -68,7 +68,7 @@ async fn stage() -> (Stage, TempDir) {
 }
 
 /// Another proxy with the same state.
-async fn restarted(stage: Stage, folder: &TempDir) -> Stage {
+pub async fn restarted(stage: Stage, folder: &TempDir) -> Stage {
     let Stage { tenant, proxy } = stage;
     proxy.stop().await;
     let directory = folder.path().join("state");
@@ -83,7 +83,7 @@ async fn restarted(stage: Stage, folder: &TempDir) -> Stage {
 }
 
 /// Token requests that the tenant has seen.
-fn refreshes_sent(tenant: &sandbox::Tenant) -> usize {
+pub fn refreshes_sent(tenant: &sandbox::Tenant) -> usize {
     let journal = tenant.journal();
     let refreshes = journal.iter().filter(|entry| {
         entry.face == Face::Auth
@@ -163,7 +163,7 @@ async fn a_refresh_that_is_refused_ends_the_login_and_a_new_login_begins_it() {
 }
 
 /// A user logs in through the admin listener.
-async fn log_in(stage: &Stage) {
+pub async fn log_in(stage: &Stage) {
     let page = logins::attempt(stage, "acme").await;
     assert_eq!(page.status, 200, "{}", page.text());
 }

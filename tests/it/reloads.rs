@@ -2,6 +2,7 @@
 //! nobody notices.
 
 mod files;
+mod logins;
 mod refused;
 mod rotation;
 mod running;

@@ -5,6 +5,9 @@ mod leases;
 mod load;
 mod logins;
 pub mod server;
+mod spends;
+mod spoiled;
+mod way;
 
 use std::time::Duration;
 

@@ -77,7 +77,8 @@ impl Shared {
             .arg(&holder)
             .arg(milliseconds(LEASE))
             .arg(budget);
-        let (word, number, left_ms, bytes): Told = self.link.ask("enter", &invocation).await?;
+        let (word, number, left_ms, bytes): Told =
+            self.link.ask("enter", &token, &invocation).await?;
         Ok(match word.as_str() {
             "newer" => Entered::Newer(self.entry(&token, number, left_ms, &bytes, asked)?),
             "leased" => Entered::Leased(Lease {
@@ -93,9 +94,10 @@ impl Shared {
 
     /// The right to publish a token that came by a login, whoever is minting.
     pub async fn fence(self: &Arc<Self>, name: Name, known: u64) -> Result<Lease, SharedError> {
+        let key = name.key("fence");
         let mut invocation = scripts::FENCE.prepare_invoke();
-        invocation.key(name.key("fence")).arg(known);
-        let fence = self.link.ask("enter", &invocation).await?;
+        invocation.key(&key).arg(known);
+        let fence = self.link.ask("enter", &key, &invocation).await?;
         Ok(Lease {
             shared: Arc::clone(self),
             name,
@@ -132,14 +134,15 @@ impl Lease {
 
     /// Holds the lease for as long as this is polled. That it is lost is found out when what was minted is published.
     pub async fn hold(&self) -> Infallible {
+        let lock = self.name.key("lock");
         loop {
             tokio::time::sleep(HOLD_INTERVAL).await;
             let mut invocation = scripts::HOLD.prepare_invoke();
             invocation
-                .key(self.name.key("lock"))
+                .key(&lock)
                 .arg(&self.holder)
                 .arg(milliseconds(LEASE));
-            let _away: Result<u64, _> = self.shared.link.ask("hold", &invocation).await;
+            let _away: Result<u64, _> = self.shared.link.ask("hold", &lock, &invocation).await;
         }
     }
 
@@ -164,7 +167,7 @@ impl Lease {
             .arg(milliseconds(remaining).max(1))
             .arg(&self.holder);
         let (word, number, left_ms, bytes): Told =
-            self.shared.link.ask("publish", &invocation).await?;
+            self.shared.link.ask("publish", &token, &invocation).await?;
         if word == "written" {
             return Ok(None);
         }
@@ -175,13 +178,14 @@ impl Lease {
     /// Gives the lease back with nothing minted, and with `refund` what a refusal has paid for it, because nobody was asked. One
     /// that cannot be given back ends by itself.
     pub async fn release(&self, refund: bool) {
+        let lock = self.name.key("lock");
         let mut invocation = scripts::RELEASE.prepare_invoke();
         invocation
-            .key(self.name.key("lock"))
+            .key(&lock)
             .key(self.name.key("forced"))
             .arg(&self.holder)
             .arg(u8::from(refund));
-        let _away: Result<u64, _> = self.shared.link.ask("release", &invocation).await;
+        let _away: Result<u64, _> = self.shared.link.ask("release", &lock, &invocation).await;
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::complaint::{self, words};
 use super::sealed;
 use super::{PREFIX, SharedError, SharedSettings};
 use crate::metrics::Metrics;
@@ -131,14 +132,16 @@ impl Link {
         self.connected_ms.load(Ordering::Relaxed)
     }
 
-    /// Asks one question. Fails at once while there is no connection, and where another state key is in use.
+    /// Asks one question, about what is kept under `name`. Fails at once while there is no connection, and where another state
+    /// key is in use.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         operation: &'static str,
+        name: &str,
         invocation: &ScriptInvocation<'_>,
     ) -> Result<T, SharedError> {
-        let outcome = self.try_ask(invocation).await;
-        if let Err(SharedError::Away(_)) = &outcome {
+        let outcome = self.try_ask(name, invocation).await;
+        if let Err(SharedError::Away(_) | SharedError::Fault { .. }) = &outcome {
             let errors = &self.metrics.shared_state_errors_total;
             errors.with_label_values(&[operation]).inc();
         }
@@ -147,6 +150,7 @@ impl Link {
 
     async fn try_ask<T: FromRedisValue>(
         &self,
+        name: &str,
         invocation: &ScriptInvocation<'_>,
     ) -> Result<T, SharedError> {
         if self.foreign.load(Ordering::Relaxed) {
@@ -159,15 +163,27 @@ impl Link {
         };
         let mut connection = session.connection.clone();
         let asking = async { invocation.invoke_async(&mut connection).await };
-        let cause = match bounded(asking).await {
+        // What the server says is for the log; who asked may pass on what it is told.
+        let (cause, told) = match bounded(asking).await {
             Some(Ok(answer)) => return Ok(answer),
-            Some(Err(error)) => words(&error),
-            None => format!("no answer within {ANSWER_TIMEOUT:?}"),
+            Some(Err(error)) if complaint::is_of_the_value(&error) => {
+                let (server, cause) = (&self.settings.url, words(&error));
+                tracing::warn!(%server, name, cause, "what Redis (state.redis_url) holds under this name, or another with the same digest, was not written by this proxy and is of no use: delete it there");
+                return Err(SharedError::Fault {
+                    name: name.to_owned(),
+                    what: "it was not written by this proxy".to_owned(),
+                });
+            }
+            Some(Err(error)) => (words(&error), "it has complained, or hung up".to_owned()),
+            None => {
+                let cause = format!("no answer within {ANSWER_TIMEOUT:?}");
+                (cause.clone(), cause)
+            }
         };
         // A server that complains may have become a read-only copy; another connection may lead to the one that writes.
         session.because().clone_from(&cause);
         session.broken.notify_one();
-        Err(SharedError::Away(cause))
+        Err(SharedError::Away(told))
     }
 
     /// Keeps a connection open for as long as it is polled.
@@ -351,9 +367,4 @@ async fn bounded<T>(asking: impl Future<Output = T>) -> Option<T> {
         return None;
     }
     timeout(ANSWER_TIMEOUT, asking).await.ok()
-}
-
-/// What the server or the system said. Neither quotes what was asked.
-fn words(error: &RedisError) -> String {
-    error.to_string()
 }

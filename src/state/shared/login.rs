@@ -3,25 +3,28 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::spending::{Mark, may_spend};
-use super::{Name, Shared, SharedError, scripts, sealed};
+use super::{Name, Shared, SharedError, random_name, scripts, sealed};
 use crate::secret::Secret;
 
 /// A mark is dated anew so often while its owner waits for the answer.
 const HOLD_INTERVAL: Duration = Duration::from_secs(1);
 /// What was marked is sent within this, or not at all: others respect a mark for much longer.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// A write that could not be made is tried again so often while Redis says that it is there.
-const WRITE_PAUSE: Duration = Duration::from_millis(200);
+/// A write that could not be made is tried again after this, and then less and less often,
+const WRITE_PAUSE_SHORTEST: Duration = Duration::from_millis(200);
+/// but never less often than this while Redis is there.
+const WRITE_PAUSE_LONGEST: Duration = Duration::from_secs(3);
 
 const LEAF: &str = "login";
 
-/// What a login reads as: sealed bytes, version, and the mark, at a time by Redis's clock.
-type Told = (Vec<u8>, u64, String, u64, String, u64);
+/// What a login reads as: sealed bytes, version, and the mark, at a time by Redis's clock, and the generation.
+type Told = (Vec<u8>, u64, String, u64, String, u64, u64);
 
 /// What is kept of a login.
 pub struct LoginRecord {
@@ -30,6 +33,7 @@ pub struct LoginRecord {
     /// Whether its refresh token may be sent: nobody else is about to.
     pub may_be_spent: bool,
     version: u64,
+    generation: u64,
 }
 
 /// One refresh token on its way.
@@ -37,6 +41,19 @@ pub struct Spend {
     shared: Arc<Shared>,
     key: String,
     version: u64,
+    /// Tells this refresh token from those before and after it.
+    generation: u64,
+    is_marked: AtomicBool,
+}
+
+/// What is written of a login.
+enum Change {
+    /// Somebody has logged in.
+    New,
+    /// The refresh token of this generation has a successor.
+    Next(u64),
+    /// It has been refused.
+    End(u64),
 }
 
 impl Shared {
@@ -45,8 +62,8 @@ impl Shared {
         let key = name.key(LEAF);
         let mut invocation = scripts::READ_LOGIN.prepare_invoke();
         invocation.key(&key);
-        let (bytes, version, spender, since_ms, written, now_ms): Told =
-            self.link.ask("read_login", &invocation).await?;
+        let (bytes, version, spender, since_ms, written, now_ms, generation): Told =
+            self.link.ask("read_login", &key, &invocation).await?;
         let is_written = written == "1";
         let mark = (!spender.is_empty()).then_some(Mark {
             spender,
@@ -68,6 +85,7 @@ impl Shared {
                 self.link.connected_ms(),
             ),
             version,
+            generation,
         })
     }
 
@@ -78,45 +96,56 @@ impl Shared {
             shared: Arc::clone(self),
             key: name.key(LEAF),
             version: read.version,
+            generation: read.generation,
+            is_marked: AtomicBool::new(false),
         }
     }
 
     /// Somebody has logged in: whatever was kept makes room. Goes on until it is written.
     pub async fn write_login(&self, name: Name, content: &Secret) -> Result<(), SharedError> {
         let key = name.key(LEAF);
-        self.write_to_the_end(&key, content, "new").await.map(drop)
+        self.write_to_the_end(&key, content, Change::New)
+            .await
+            .map(drop)
     }
 
+    /// A refresh token that is not written is lost, so nothing that Redis says ends this.
     async fn write_to_the_end(
         &self,
         key: &str,
         content: &Secret,
-        because: &str,
+        change: Change,
     ) -> Result<bool, SharedError> {
         let bytes = sealed::seal(self.keys(), key, 0, content);
         let bytes = bytes.map_err(Self::fault(key))?;
-        let mut told = false;
+        let (what, of) = match change {
+            Change::New => ("new", random_name()),
+            Change::Next(generation) => ("next", generation.to_string()),
+            Change::End(generation) => ("end", generation.to_string()),
+        };
+        let mut pause = WRITE_PAUSE_SHORTEST;
         loop {
             let mut invocation = scripts::WRITE_LOGIN.prepare_invoke();
             invocation
                 .key(key)
                 .arg(&bytes)
                 .arg(&self.process)
-                .arg(because);
-            match self.link.ask("write_login", &invocation).await {
-                Err(SharedError::Away(cause)) => {
-                    if !told {
-                        told = true;
-                        tracing::error!(
-                            cause,
-                            "a new refresh token is in memory alone, because Redis (state.redis_url) is away; until it is written, no token is minted with it"
-                        );
-                    }
-                    tokio::time::sleep(WRITE_PAUSE).await;
-                    self.link.up().await;
-                }
-                outcome => return outcome,
+                .arg(what)
+                .arg(&of);
+            let error = match self.link.ask("write_login", key, &invocation).await {
+                Ok(written) => return Ok(written),
+                Err(error) => error,
+            };
+            // Told once.
+            if pause == WRITE_PAUSE_SHORTEST {
+                tracing::error!(
+                    cause = %error,
+                    "a new refresh token is in memory alone, because Redis (state.redis_url) does not take it; until it is written, no token is minted with it"
+                );
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(WRITE_PAUSE_LONGEST);
+            self.link.up().await;
         }
     }
 }
@@ -131,15 +160,20 @@ impl Spend {
             .key(&self.key)
             .arg(self.version)
             .arg(&self.shared.process);
-        let marked: u64 = self.shared.link.ask("mark_login", &invocation).await?;
+        let link = &self.shared.link;
+        let marked: u64 = link.ask("mark_login", &self.key, &invocation).await?;
+        self.is_marked.store(marked == 1, Ordering::Relaxed);
         Ok(marked == 1 && began.elapsed() < SEND_TIMEOUT)
     }
 
-    /// Dates the mark anew for as long as this is polled.
+    /// Dates the mark anew for as long as this is polled. Before there is one, an older mark of this process is left alone:
+    /// to date that anew would be a change to what was read, and [`mark`](Self::mark) would fail for it.
     pub async fn hold(&self) -> Infallible {
         loop {
             tokio::time::sleep(HOLD_INTERVAL).await;
-            self.tend("hold").await;
+            if self.is_marked.load(Ordering::Relaxed) {
+                self.tend("hold").await;
+            }
         }
     }
 
@@ -154,13 +188,23 @@ impl Spend {
             .key(&self.key)
             .arg(&self.shared.process)
             .arg(what);
-        let _away: Result<u64, _> = self.shared.link.ask("tend_login", &invocation).await;
+        let link = &self.shared.link;
+        let _away: Result<u64, _> = link.ask("tend_login", &self.key, &invocation).await;
     }
 
-    /// What the login has become. Goes on until it is written. `false`: it is not this spender's any more, somebody has
+    /// The successor has come. Goes on until it is written. `false`: what was spent is not what is kept any more, somebody has
     /// logged in or gone on with it.
-    pub async fn write(&self, content: &Secret) -> Result<bool, SharedError> {
+    pub async fn renew(&self, content: &Secret) -> Result<bool, SharedError> {
+        self.write(content, Change::Next(self.generation)).await
+    }
+
+    /// The refresh token has been refused, and the login has ended. The same otherwise.
+    pub async fn end(&self, content: &Secret) -> Result<bool, SharedError> {
+        self.write(content, Change::End(self.generation)).await
+    }
+
+    async fn write(&self, content: &Secret, change: Change) -> Result<bool, SharedError> {
         let shared = &self.shared;
-        shared.write_to_the_end(&self.key, content, "spent").await
+        shared.write_to_the_end(&self.key, content, change).await
     }
 }

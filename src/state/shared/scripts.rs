@@ -126,10 +126,11 @@ return 0
 pub(super) static READ_LOGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local kept = redis.call('HMGET', KEYS[1], 'sealed', 'version', 'spender', 'since', 'written')
+local kept = redis.call('HMGET', KEYS[1], 'sealed', 'version', 'spender', 'since', 'written', 'generation')
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-return {kept[1] or '', tonumber(kept[2] or '0'), kept[3] or '', tonumber(kept[4] or '0'), kept[5] or '0', now}
+return {kept[1] or '', tonumber(kept[2] or '0'), kept[3] or '', tonumber(kept[4] or '0'), kept[5] or '0', now,
+  tonumber(kept[6] or '0')}
 ",
     )
 });
@@ -174,23 +175,34 @@ return 1
     )
 });
 
-/// Writes what a login has become: for a spender only while the mark is still its own, or nothing is kept any more; for a
-/// new login always. What is there already counts as written: the answer to an earlier try may have been lost. A mark stays
+/// Writes what a login has become. A `new` one always, once; its id tells a second try, whose answer may have been lost, from
+/// another login. What came of spending a refresh token (its successor as `next`, or that it has been refused as `end`) only
+/// while what is kept is still what was spent, or nothing is kept any more: each refresh token that is kept has a generation of
+/// its own, which an end leaves as it is, because who was cut off with the successor in its hands may come back. A mark stays
 /// that says so, since the access token follows in a moment.
 ///
-/// `KEYS` login; `ARGV` sealed, who writes, `spent` or `new`.
+/// `KEYS` login; `ARGV` sealed, who writes, `new`, `next` or `end`, the new login's id or the generation that was spent.
 pub(super) static WRITE_LOGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-if redis.call('HGET', KEYS[1], 'sealed') == ARGV[1] then
+local kept = redis.call('HMGET', KEYS[1], 'sealed', 'generation', 'begun')
+if kept[1] == ARGV[1] then
   return 1
 end
-if ARGV[3] == 'spent' and redis.call('EXISTS', KEYS[1]) == 1
-    and redis.call('HGET', KEYS[1], 'spender') ~= ARGV[2] then
+if ARGV[3] == 'new' then
+  if kept[3] == ARGV[4] then
+    return 1
+  end
+  redis.call('HSET', KEYS[1], 'begun', ARGV[4])
+elseif kept[1] and (kept[2] or '0') ~= ARGV[4] then
   return 0
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if ARGV[3] ~= 'end' then
+  local generation = math.max(tonumber(kept[2] or '0') + 1, now)
+  redis.call('HSET', KEYS[1], 'generation', string.format('%.0f', generation))
+end
 redis.call('HSET', KEYS[1], 'sealed', ARGV[1], 'spender', ARGV[2], 'since', string.format('%.0f', now), 'written', 1)
 redis.call('HINCRBY', KEYS[1], 'version', 1)
 return 1

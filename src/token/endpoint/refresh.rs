@@ -43,7 +43,7 @@ impl Endpoint {
             let outcome = refresh.await;
             tally.login(login.slot(), login.is_valid());
             if let Err(Ok(token)) = told.send(outcome) {
-                login.hold(account, token);
+                login.hold(&endpoint, account, token);
             }
         });
         match tokio::time::timeout_at(deadline, outcome).await {
@@ -54,13 +54,13 @@ impl Endpoint {
     }
 
     async fn refresh(
-        &self,
+        self: &Arc<Self>,
         login: &mut Login,
         account: Option<Mid>,
         tally: &Tally,
     ) -> Result<AccessToken, MintError> {
         let kept = login.kept().await?;
-        let late = login.take_late(account);
+        let late = login.take_late(self, account);
         if let Some(token) = late.filter(|token| token.remaining(Now::read()) > Duration::ZERO) {
             return Ok(token);
         }
@@ -95,7 +95,7 @@ impl Endpoint {
         };
         if let Err(error) = login.keep(renewed, spend).await {
             if let Ok(token) = minted.await {
-                login.hold(account, token);
+                login.hold(self, account, token);
             }
             return Err(error);
         }

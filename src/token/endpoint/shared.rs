@@ -47,7 +47,8 @@ impl Endpoint {
             .map_err(|error| unavailable(error.to_string()))
     }
 
-    /// A token that another replica has written: it has lived already, and `remaining` counts from `asked`.
+    /// A token that another replica has written: it has lived already, and `remaining` counts from `asked`. That is what Redis
+    /// says, and is not sealed; the whole lifetime is, and bounds it.
     pub(in crate::token) fn restored(
         &self,
         content: &Secret,
@@ -71,6 +72,7 @@ impl Endpoint {
         };
         let secret = Secret::new(written.access_token);
         let lifetime = Duration::from_millis(written.lifetime_ms);
+        let remaining = remaining.min(lifetime);
         AccessToken::of_another(&secret, instances, asked, remaining, lifetime)
             .map(|token| token.with_granted_scopes(written.scope.as_deref()))
             .ok_or_else(|| unavailable("what another replica has written is no token"))

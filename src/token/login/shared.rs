@@ -41,9 +41,9 @@ impl Login {
         kept: Kept,
         spend: Option<&Spend>,
     ) -> Result<(), MintError> {
-        let content = kept.written(None)?;
+        let content = kept.written(None, None)?;
         let written = match spend {
-            Some(spend) => spend.write(&content).await,
+            Some(spend) => spend.renew(&content).await,
             None => shared.write_login(self.name, &content).await.map(|()| true),
         };
         if !written.map_err(|error| not_spent(&error))? {
@@ -59,9 +59,9 @@ impl Login {
         let Some(kept) = &self.kept else {
             return Ok(());
         };
-        let content = kept.written(Some(why))?;
+        let content = kept.written(None, Some(why))?;
         if spend
-            .write(&content)
+            .end(&content)
             .await
             .map_err(|error| not_spent(&error))?
         {

@@ -35,16 +35,9 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) fn new(shared: &Arc<Shared>, key: &Key, forced_mints_max: u32) -> Self {
-        let account = key.account.map(|account| account.to_string());
         Self {
             shared: Arc::clone(shared),
-            name: Name::of(&[
-                Some(&key.package.auth_url),
-                Some(&key.package.client_id),
-                account.as_deref(),
-                key.package.scope.as_deref(),
-                key.package.tenant.as_deref(),
-            ]),
+            name: key.name(),
             forced_mints_max,
             generation: AtomicU64::new(0),
         }
@@ -198,8 +191,10 @@ impl Account {
             Err(_unwritable) => return token,
         };
         let remaining = token.remaining(Now::read());
+        // It may be there although the answer is lost, and must not come back then as somebody else's.
+        cell.saw(lease.generation());
         match lease.publish(&written, token.lifetime, remaining).await {
-            Ok(None) => cell.saw(lease.generation()),
+            Ok(None) => {}
             Ok(Some(entry)) => {
                 if let Ok(newer) = self.adopt(cell, &entry)
                     && newer.remaining(Now::read()) > remaining

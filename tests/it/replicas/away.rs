@@ -1,61 +1,21 @@
 //! Redis that is slow, gone, or has never been there: what is held goes on, and nobody waits for it who has a token.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use sfmc_auth_proxy::sandbox::{Face, Script};
+use sfmc_auth_proxy::secret::Secret;
+use sfmc_auth_proxy::state::Name;
+
+use super::leases::shared_at;
 use super::server::Redis;
-use super::{ECHO, KEY, client_mints, replica, tenant};
+use super::way::Way;
+use super::{ECHO, KEY, client_mints, replica, replica_of, tenant};
 use crate::harness::until;
 use crate::logins::free_port;
 
 const UP: &str = "sfmc_auth_proxy_shared_state_up";
-
-/// A way to Redis that can be made to swallow what it is given.
-struct Way {
-    address: SocketAddr,
-    swallows: Arc<AtomicBool>,
-}
-
-impl Way {
-    async fn to(redis: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let swallows = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&swallows);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(redis).await.unwrap();
-                let (near_in, near_out) = near.into_split();
-                let (far_in, far_out) = far.into_split();
-                tokio::spawn(carry(near_in, far_out, Arc::clone(&told)));
-                tokio::spawn(carry(far_in, near_out, Arc::clone(&told)));
-            }
-        });
-        Self { address, swallows }
-    }
-
-    fn swallow(&self, swallow: bool) {
-        self.swallows.store(swallow, Ordering::Relaxed);
-    }
-}
-
-async fn carry(
-    mut from: impl AsyncReadExt + Unpin,
-    mut to: impl AsyncWriteExt + Unpin,
-    swallows: Arc<AtomicBool>,
-) {
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if !swallows.load(Ordering::Relaxed) && to.write_all(&buffer[..length]).await.is_err() {
-            return;
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_who_has_a_token_waits_for_a_redis_that_does_not_answer() {
@@ -178,4 +138,39 @@ async fn without_redis_at_the_start_nothing_is_minted_and_nobody_is_told_to_come
     .await;
     assert_eq!(waiting.get(ECHO).await.status, 200);
     assert_eq!(client_mints(&tenant), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_whose_sharing_was_not_answered_does_not_come_back_after_a_refusal() {
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    // So that Redis knows the script, and does it when it is first asked.
+    let other = shared_at(&redis.url(), KEY);
+    other.reached().await;
+    let lease = other.fence(Name::of(&[Some("another account")]), 0).await;
+    let (content, hour) = (Secret::new("another"), Duration::from_secs(3600));
+    let published = lease.unwrap().publish(&content, hour, hour).await;
+    assert!(published.unwrap().is_none());
+    let tenant = tenant(Duration::from_secs(1_079)).await;
+    tenant.script(Script::delay(Face::Auth, Duration::from_millis(900)));
+    let way = Way::to(redis.address()).await;
+    let url = format!("redis://{}", way.address);
+    let replica = replica_of(&tenant, &url, &format!("key = \"{KEY}\"")).await;
+    until("it mints", async || tenant.token_requests() == 1).await;
+    way.swallow_answers(true);
+    until("the token is there", async || {
+        let names = redis.names();
+        let tokens = names.iter().filter(|name| name.ends_with(":token"));
+        tokens.count() == 2
+    })
+    .await;
+    until("nobody was told", async || replica.metric(UP).await == 0.0).await;
+    way.swallow_answers(false);
+    until("it is back", async || replica.metric(UP).await == 1.0).await;
+    assert_eq!(replica.get(ECHO).await.status, 200);
+    assert_eq!(client_mints(&tenant), 1);
+    tenant.revoke_all();
+    assert_eq!(replica.get(ECHO).await.status, 200);
+    assert_eq!(client_mints(&tenant), 2);
 }

@@ -14,9 +14,14 @@ use crate::harness::until;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn shared(redis: &Redis) -> Arc<Shared> {
+    shared_at(&redis.url(), KEY)
+}
+
+/// What one replica shares there, without the rest of it.
+pub fn shared_at(url: &str, key: &str) -> Arc<Shared> {
     let settings = SharedSettings {
-        url: RedisUrl::parse(&Secret::new(redis.url())).unwrap(),
-        keys: Keys::new(&[Secret::new(KEY)]).unwrap(),
+        url: RedisUrl::parse(&Secret::new(url)).unwrap(),
+        keys: Keys::new(&[Secret::new(key)]).unwrap(),
         extra_roots: Vec::new(),
     };
     Shared::start(settings, None, Metrics::new().unwrap())
