@@ -65,13 +65,13 @@ impl Language {
         match (self, secret) {
             (_, Secret::Any) => self.literal(ANYTHING),
             (Self::Yaml | Self::Json | Self::Xml | Self::Properties, _) => self.literal(TO_FILL_IN),
-            (_, Secret::File(path)) => self.from_file(&self.literal(&path.display().to_string())),
-            (_, Secret::Variable(name)) => self.from_variable(name),
+            (_, Secret::File(path)) => self.read_file(&self.literal(&path.display().to_string())),
+            (_, Secret::Variable(name)) => self.read_variable(name),
         }
     }
 
     /// `path` is a literal.
-    fn from_file(self, path: &str) -> String {
+    fn read_file(self, path: &str) -> String {
         match self {
             Self::Shell => format!("\"$(cat {path})\""),
             Self::Python => format!(r#"open({path}).read().rstrip("\r\n")"#),
@@ -86,7 +86,7 @@ impl Language {
     }
 
     /// `name` is made of letters, digits and underscores.
-    fn from_variable(self, name: &str) -> String {
+    fn read_variable(self, name: &str) -> String {
         match self {
             Self::Shell => format!("\"${name}\""),
             Self::Python => format!(r#"os.environ["{name}"]"#),
