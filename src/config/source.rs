@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use zeroize::Zeroizing;
 
 use super::document::Document;
 use super::fault::{Faults, Origin};
@@ -151,7 +154,7 @@ fn is_absent(path: &Path) -> bool {
     })
 }
 
-/// Reads a file up to a bound. The error goes on a sentence that begins with the file.
+/// Reads a file up to a bound. A pipe is read once, and says the same from then on. The error goes on a sentence that begins with the file.
 pub(super) fn read_file(path: &Path, size_max: u64) -> Result<Vec<u8>, String> {
     let words = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),
@@ -159,7 +162,11 @@ pub(super) fn read_file(path: &Path, size_max: u64) -> Result<Vec<u8>, String> {
         io::ErrorKind::IsADirectory => "is a directory".to_owned(),
         _ => format!("cannot be read ({error})"),
     };
+    if let Some(bytes) = read_before(path) {
+        return Ok(bytes);
+    }
     let file = std::fs::File::open(path).map_err(words)?;
+    let is_once = file.metadata().is_ok_and(|metadata| !metadata.is_file());
     let mut bytes = Vec::new();
     file.take(size_max + 1)
         .read_to_end(&mut bytes)
@@ -167,5 +174,19 @@ pub(super) fn read_file(path: &Path, size_max: u64) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > size_max {
         return Err(format!("is larger than {size_max} bytes"));
     }
+    if is_once {
+        let kept = Zeroizing::new(bytes.clone());
+        ONCE.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(path.to_owned(), kept);
+    }
     Ok(bytes)
+}
+
+/// What came out of pipes, which give it once for the whole process.
+static ONCE: Mutex<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>> = Mutex::new(BTreeMap::new());
+
+fn read_before(path: &Path) -> Option<Vec<u8>> {
+    let kept = ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.get(path).map(|bytes| bytes.to_vec())
 }

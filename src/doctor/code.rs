@@ -84,6 +84,8 @@ codes! {
     ClockSkew = "clock_skew",
     /// The id or the secret is wrong, or the package is disabled.
     WrongClient = "wrong_client",
+    /// The present secret is refused, and the next one is taken.
+    NextSecretInUse = "next_secret_in_use",
     /// The package is disabled.
     PackageDisabled = "package_disabled",
     /// The package may not ask by this grant.

@@ -198,10 +198,12 @@ async fn minted(
         signed: matches!(settings.grant_type, GrantType::JwtBearer { .. }),
         is_core: settings.kind.is_core(),
         is_exchanged: matches!(settings.kind, Kind::DataCloud { .. }),
-        secret_of: subject
-            .secret_of
-            .as_deref()
-            .unwrap_or("the configured client_secret"),
+        secret_of: match (&subject.secret_of, &examination.current_refused) {
+            (Some(words), _) => words,
+            (None, None) => "the configured client_secret",
+            (None, Some(_)) if examination.outcome.is_ok() => "client_secret_next",
+            (None, Some(_)) => "both client_secret and client_secret_next",
+        },
         is_skewed: clock.is_failure(),
     };
     report.tell_as_taking(clock, Duration::ZERO);

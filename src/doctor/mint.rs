@@ -88,13 +88,22 @@ fn given(asked: &Asked<'_>, examination: &Examination) -> Finding {
     } else {
         format!(" for {}", asked.secret_of)
     };
-    Finding::ok(match &examination.outcome {
+    let message = match &examination.outcome {
         Ok(token) => {
             let left = token.remaining(crate::clock::Now::read()).as_secs();
             format!("a token{with}, good for {left} s")
         }
         Err(_) => format!("a token{with}"),
-    })
+    };
+    let Some(refused) = &examination.current_refused else {
+        return Finding::ok(message);
+    };
+    Finding::warning(
+        Code::NextSecretInUse,
+        format!("{message}; client_secret itself is refused"),
+        "end the rotation: put what client_secret_next says in the place of client_secret, and leave client_secret_next out",
+    )
+    .because(refused.to_string())
 }
 
 fn not_exchanged(error: &MintError) -> Finding {

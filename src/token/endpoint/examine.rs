@@ -1,4 +1,4 @@
-//! One token request for a diagnosis: asked once, past store and cool-down, and told as it was seen.
+//! A token request for a diagnosis: asked once with each secret, past store and cool-down, and told as it was seen.
 //!
 //! Never spends a refresh token, and keeps nothing of what it gets.
 
@@ -12,12 +12,18 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::Endpoint;
+use super::secrets::is_about_credentials;
 use crate::clock::Now;
 use crate::metrics::Metrics;
+use crate::secret::Secret;
 use crate::token::tally::Tally;
 use crate::token::wire::{Field, Question, date, retry_after, unavailable};
 use crate::token::{AccessToken, Labels, Mid, MintError};
 use crate::upstream::SendError;
+
+/// Where the client secrets stand.
+const CURRENT: usize = 0;
+const NEXT: usize = 1;
 
 /// What one token request has led to.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub struct Examination {
     pub outcome: Result<AccessToken, MintError>,
     /// Why no answer came, where the way there was to blame.
     pub broken: Option<SendError>,
+    /// What the endpoint said to the present client secret, where it is the next one that it was asked with then.
+    pub current_refused: Option<MintError>,
 }
 
 /// An answer of a token endpoint, but for what is secret in it.
@@ -60,8 +68,8 @@ struct Beside {
 }
 
 impl Endpoint {
-    /// Asks once for a token of this account. `None` where a user has to log in, for a diagnosis must not spend what a login
-    /// has yielded.
+    /// Asks for a token of this account: once, and once more with the next client secret where the present one is refused, as a
+    /// proxy does. `None` where a user has to log in, for a diagnosis must not spend what a login has yielded.
     pub async fn examine(
         &self,
         account: Option<Mid>,
@@ -75,10 +83,35 @@ impl Endpoint {
             Ok(assertion) => assertion,
             Err(error) => return Some(Examination::without_answer(error)),
         };
+        let asking = |place| self.examine_with(place, account, assertion.as_ref(), metrics, limit);
+        let examination = asking(CURRENT).await;
+        match examination.outcome {
+            Err(error) if is_about_credentials(&error) && self.secrets.get(NEXT).is_some() => {
+                let next = asking(NEXT).await;
+                Some(Examination {
+                    current_refused: Some(error),
+                    ..next
+                })
+            }
+            outcome => Some(Examination {
+                outcome,
+                ..examination
+            }),
+        }
+    }
+
+    async fn examine_with(
+        &self,
+        place: usize,
+        account: Option<Mid>,
+        assertion: Option<&Secret>,
+        metrics: &Arc<Metrics>,
+        limit: Duration,
+    ) -> Examination {
         let deadline = Instant::now() + limit;
-        let secret = self.secrets.get(self.secrets.first());
+        let secret = self.secrets.get(place);
         let secret = secret.map(|secret| ("client_secret", Field::Secret(secret)));
-        let fields = self.asking(account, assertion.as_ref());
+        let fields = self.asking(account, assertion);
         let fields = fields.into_iter().chain(secret).collect();
         let target = self.target();
         let question = self.question(self.grant(), &self.destination, &target, fields, deadline);
@@ -88,15 +121,15 @@ impl Endpoint {
             Ok(Ok((_sent, Err(broken)))) => {
                 let error = unavailable(broken.to_string());
                 let broken = Some(broken);
-                return Some(Examination {
+                return Examination {
                     broken,
                     ..Examination::without_answer(error)
-                });
+                };
             }
-            Ok(Err(error)) => return Some(Examination::without_answer(error)),
+            Ok(Err(error)) => return Examination::without_answer(error),
             Err(_elapsed) => {
                 let error = unavailable(format!("no answer within {limit:?}"));
-                return Some(Examination::without_answer(error));
+                return Examination::without_answer(error);
             }
         };
         let mut seen = Seen::of(&question, sent, &answer);
@@ -109,11 +142,12 @@ impl Endpoint {
             }
             Err(error) => Err(error),
         };
-        Some(Examination {
+        Examination {
             seen: Some(seen),
             outcome,
             broken: None,
-        })
+            current_refused: None,
+        }
     }
 }
 
@@ -132,6 +166,7 @@ impl Examination {
             seen: None,
             outcome: Err(error),
             broken: None,
+            current_refused: None,
         }
     }
 }

@@ -191,6 +191,40 @@ async fn a_secret_is_tried_before_it_is_rolled_out() {
     }
 }
 
+/// In the middle of a rotation calls get through by the next secret, and a diagnosis says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_has_not_ended_is_a_warning() {
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let file = folder.path().join("sfmc-auth-proxy.toml");
+    let current = "client_secret_file = \"secret\"";
+    let config = fs::read_to_string(&file).unwrap();
+    let both = format!("{current}\nclient_secret_next_file = \"next\"");
+    fs::write(&file, config.replace(current, &both)).unwrap();
+    fs::write(folder.path().join("next"), "next-canary-secret\n").unwrap();
+
+    let before = doctor(&["--json"], &[], folder.path()).await;
+    assert_eq!(marks(&document(&before), "token"), ["ok ok"]);
+    assert_eq!(tenant.token_requests(), 1, "one is enough");
+
+    tenant.set_client_secret("next-canary-secret");
+    let output = doctor(&["--json"], &[], folder.path()).await;
+    let document = document(&output);
+    assert_eq!(output.status.code(), Some(0), "{document}");
+    assert_eq!(marks(&document, "token"), ["warning next_secret_in_use"]);
+    assert_eq!(marks(&document, "rest"), ["ok ok"]);
+
+    tenant.set_client_secret("neither-canary-secret");
+    let output = doctor(&[], &[], folder.path()).await;
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("client_id and both client_secret and client_secret_next are not accepted"),
+        "{said}"
+    );
+    assert!(!said.contains("canary"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_of_the_configuration_and_of_what_was_typed_exit_with_2() {
     let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();

@@ -3,9 +3,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
+
+use sfmc_auth_proxy::sandbox;
 
 use super::{ECHO, Scene, replace};
-use crate::harness::until;
+use crate::harness::{Client, tenant_settings, until};
+use crate::process::{Process, configuration};
 
 const NEXT: &str = "next-secret-0123456789";
 
@@ -124,4 +128,47 @@ async fn a_secret_that_is_gone_for_a_while_is_no_secret() {
     })
     .await;
     assert_eq!(scene.get(ECHO).await.status, 200);
+}
+
+/// What comes out of a pipe comes once: it counts for as long as the process lives, and everything else can change beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_and_a_configuration_that_come_out_of_pipes() {
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let mut writers = Vec::new();
+    for name in [super::FILE, "secret"] {
+        let file = folder.path().join(name);
+        let content = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .arg(&file)
+                .status()
+                .unwrap()
+                .success()
+        );
+        // Ends when it has been read, or with this process.
+        writers.push(std::thread::spawn(move || fs::write(file, content)));
+    }
+    let process = Process::start(folder.path(), &[], &[]).await;
+    for writer in writers {
+        writer.join().unwrap().unwrap();
+    }
+    let mut client = Client::connect(process.address).await;
+    assert_eq!(client.get(ECHO).await.status, 200);
+    fs::write(
+        folder.path().join("ca.pem"),
+        fs::read(folder.path().join("ca.pem")).unwrap(),
+    )
+    .unwrap();
+    process.signal("HUP");
+    until("it is read again", async || {
+        let lines = process.lines();
+        lines
+            .iter()
+            .any(|line| line["msg"] == "configuration read again")
+    })
+    .await;
+    assert_eq!(client.get(ECHO).await.status, 200);
+    assert_eq!(tenant.token_requests(), 1);
 }

@@ -12,7 +12,7 @@ use sfmc_auth_proxy::sandbox::{Face, Script};
 use sfmc_auth_proxy::server::Address;
 use sfmc_auth_proxy::token::TrustedHost;
 
-use super::{ECHO, post};
+use super::{ECHO, Scene, post};
 use crate::harness::{APAC, Client, EMEA, Stage, resolved, until};
 
 /// Begins a call that the tenant answers late, and waits until it has arrived there.
@@ -205,4 +205,30 @@ async fn a_refused_configuration_leaves_nothing_behind() {
         "bound, and let go"
     );
     assert_eq!(stage.get("/@acme:emea/sandbox/echo").await.status, 200);
+}
+
+/// An account that is called otherwise has its series under the new name alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_renamed_leaves_no_series_behind() {
+    let scene = Scene::new().await;
+    let expiry = |account: &str| {
+        format!(
+            "sfmc_auth_proxy_token_expiry_timestamp_seconds{{account=\"{account}\",tenant=\"acme\"}}"
+        )
+    };
+    assert_eq!(scene.get(&format!("/@acme:emea{ECHO}")).await.status, 200);
+    assert!(scene.metric(&expiry("emea")).await > 0.0);
+    let renamed = scene.text.replace("emea = 510001235", "europe = 510001235");
+    scene.reconfigure(&renamed).await;
+    assert!(
+        scene.metric(&expiry("europe")).await > 0.0,
+        "the token stays"
+    );
+    assert_eq!(scene.metric(&expiry("emea")).await, -1.0);
+    assert_eq!(scene.get(&format!("/@acme:europe{ECHO}")).await.status, 200);
+    assert_eq!(
+        scene.tenant.token_requests(),
+        2,
+        "acme's own, and one for the account"
+    );
 }
