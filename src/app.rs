@@ -129,7 +129,7 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
     let own = build::own_addresses(&addresses, admin_address);
     built.upstream.own_addresses(own);
     let drain = Drain::of(&resolved.server);
-    let connections_max = resolved.server.connections_max;
+    tell_limits(&resolved.server, &metrics);
     let present = Arc::new(ArcSwap::new(proxy));
     let presented = Arc::clone(&present);
     let serving = server::serve(
@@ -148,8 +148,6 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
             built.keeper.shared().cloned(),
         )),
     ];
-    let connections_max = i64::try_from(connections_max).unwrap_or(i64::MAX);
-    metrics.connections_max.set(connections_max);
     metrics.configuration_loaded(SystemTime::now());
     Ok(Running {
         addresses,
@@ -181,6 +179,12 @@ fn admin(
     let admin = Admin::new(settings, health, metrics, desk, tenants);
     let admin = admin.map_err(|error| StartError::Process(error.to_string()))?;
     Ok(Arc::new(ArcSwap::from_pointee(admin)))
+}
+
+/// The limit of room for bodies is told where that room is given out.
+fn tell_limits(settings: &server::Settings, metrics: &Metrics) {
+    let connections_max = i64::try_from(settings.connections_max).unwrap_or(i64::MAX);
+    metrics.connections_max.set(connections_max);
 }
 
 fn log_addresses(addresses: &[Address], admin: SocketAddr) {
