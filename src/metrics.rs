@@ -1,6 +1,8 @@
 //! Every metric of the proxy, in one registry that the admin listener prints. No path, no id and no secret ever becomes
 //! a label, so the number of series is bounded by the configuration.
 
+mod reading;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +11,8 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
 };
+
+pub use reading::{Calls, Latency, Reading};
 
 /// A call through the proxy, in seconds: from a cached token and a fast route up to the vendor's 300 s.
 const CALL_BUCKETS: &[f64] = &[

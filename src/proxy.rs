@@ -21,8 +21,10 @@ mod payload;
 mod permit;
 mod record;
 mod relink;
+mod remedy;
 mod replay;
 mod rescue;
+mod roll;
 mod route;
 mod settings;
 mod setup;
@@ -138,6 +140,7 @@ impl Worker {
         record.routed(&choice);
         kinds::must_have(&choice, &asked)?;
         incoming.permit(&choice, head)?;
+        record.permitted();
         self.take_turn(&identity, record).await?;
         let mut call = self.call(visit, extensions, incoming, choice);
         let token = self.token(&call).await?;
@@ -343,10 +346,11 @@ impl Worker {
         {
             headers.insert(http::header::LOCATION, ours);
         }
-        if let Some(advice) = verdict::advice(outcome.verdict, head.status, outcome.because) {
+        let advice = verdict::advice(outcome.verdict, head.status, outcome.because);
+        if let Some(advice) = advice {
             verdict::annotate(&mut headers, head.status, advice);
-            call.record.advised(advice);
         }
+        call.record.judged(outcome.verdict, outcome.because, advice);
         call.record.answering(head.status);
         head.headers = headers;
         let stall = self.proxy.patience.body_stall;

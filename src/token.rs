@@ -10,11 +10,15 @@ mod kind;
 mod life;
 mod login;
 mod package;
+mod recent;
 mod rest;
+mod scopes;
+mod standing;
 mod store;
 mod succession;
 mod tally;
 mod wire;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +38,8 @@ pub use instance::{Domain, InstanceLock, InstanceUrl, TrustedHost, is_loopback};
 pub use kind::{AuthorizationCode, GrantType, Kind, SigningKey};
 pub use life::{Attempt, Because};
 pub use rest::Route;
+pub use scopes::Scopes;
+pub use standing::{Failure, Held, Resting, Standing};
 pub use store::{Account, AfterRefusal, TokenStore, Unavailable};
 pub use succession::Labels;
 
@@ -73,6 +79,7 @@ pub struct AccessToken {
     lifetime: Duration,
     expires_monotonic: Instant,
     expires_wall: SystemTime,
+    scopes: Option<Scopes>,
 }
 
 /// Where a token may be sent: what its own token response named, and the endpoint that gave it.
@@ -119,7 +126,14 @@ impl AccessToken {
             lifetime,
             expires_monotonic: expires.monotonic,
             expires_wall: expires.wall,
+            scopes: None,
         })
+    }
+
+    /// The same with what its token response says that it is for.
+    #[must_use]
+    pub(crate) fn granting(self, scopes: Option<Scopes>) -> Self {
+        Self { scopes, ..self }
     }
 
     /// Tells this token from every other of this process; says nothing about its text.

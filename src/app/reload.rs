@@ -84,7 +84,8 @@ impl Running {
         let proxy = before.next(resolved.proxy, &listeners.numbers, &left, &keeper)?;
         let token = resolved.admin.token.as_ref();
         let admin = self.admin_pages.load();
-        let admin = admin.next(token, proxy.logins(), keeper.outlives(), names);
+        let sight = build::sight(&proxy);
+        let admin = admin.next(token, proxy.logins(), keeper.outlives(), names, sight);
         let drain = super::Drain::of(&resolved.server);
         let mut listeners = listeners;
         let openings = std::mem::take(&mut listeners.openings);

@@ -86,6 +86,17 @@ pub(super) fn cause(because: Because) -> &'static str {
     }
 }
 
+/// A stable word for what an answer says of its token, where that is worth one.
+pub(super) fn code(verdict: Verdict, because: Option<Because>) -> Option<&'static str> {
+    match (verdict, because) {
+        (Verdict::Refused, Some(because)) => Some(cause(because)),
+        (Verdict::Refused, None) => Some("refused"),
+        (Verdict::NotPermitted, _) => Some("not_permitted"),
+        (Verdict::Throttled, _) => Some("throttled"),
+        (Verdict::Accepted | Verdict::Unknown, _) => None,
+    }
+}
+
 /// The likely cause of an answer that is no success, in words that do not change.
 pub(super) fn advice(
     verdict: Verdict,

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::MintError;
+use super::scopes::{self, Scopes};
 use super::tally::Tally;
 use crate::clock::Now;
 use crate::secret::{REDACTED, Secret};
@@ -67,6 +68,11 @@ pub(super) struct Granted {
     pub(super) soap_instance_url: Option<String>,
     pub(super) instance_url: Option<String>,
     refresh_token: Option<String>,
+    #[serde(default)]
+    scope: Value,
+    /// What `scope` names, without any secret that was sent; `None`: it is not there.
+    #[serde(skip)]
+    pub(super) scopes: Option<Scopes>,
     /// The server's clock.
     #[serde(skip)]
     pub(super) date: Option<SystemTime>,
@@ -175,6 +181,10 @@ impl Question<'_> {
         }
         granted.sent = sent;
         granted.date = date(answer.headers());
+        granted.scopes = granted.scope.as_str().map(|named| {
+            let token = granted.access_token.as_str();
+            scopes::read(&self.redacted(named.replace(token, REDACTED)))
+        });
         Ok(granted)
     }
 
@@ -246,7 +256,16 @@ impl Question<'_> {
     }
 
     /// Printable words of bounded length: what an endpoint says ends up in headers and logs.
-    pub(super) fn words(&self, mut text: String) -> String {
+    pub(super) fn words(&self, text: String) -> String {
+        self.redacted(text)
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .take(WORDS_MAX)
+            .collect()
+    }
+
+    /// Without any secret that was sent.
+    fn redacted(&self, mut text: String) -> String {
         for (_name, field) in &self.fields {
             if let Field::Secret(secret) = field
                 && !secret.is_empty()
@@ -254,10 +273,7 @@ impl Question<'_> {
                 text = text.replace(secret.expose(), REDACTED);
             }
         }
-        text.chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .take(WORDS_MAX)
-            .collect()
+        text
     }
 }
 

@@ -129,7 +129,7 @@ impl Record {
 }
 
 /// What is logged and counted where the caller went away before its answer began, as nginx has it.
-const CLIENT_GONE: StatusCode = match StatusCode::from_u16(499) {
+pub(super) const CLIENT_GONE: StatusCode = match StatusCode::from_u16(499) {
     Ok(status) => status,
     Err(_) => StatusCode::BAD_REQUEST,
 };
@@ -151,7 +151,7 @@ pub(super) fn root(path: &str) -> &'static str {
         .unwrap_or("other")
 }
 
-fn method_label(method: &Method) -> &str {
+pub(super) fn method_label(method: &Method) -> &str {
     match method.as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
         _ => "other",
@@ -160,7 +160,7 @@ fn method_label(method: &Method) -> &str {
 
 /// The first three segments of a path, ids masked: a segment that holds a digit, a colon or an escape is an id, unless it
 /// is a version.
-fn masked(path: &str) -> String {
+pub(super) fn masked(path: &str) -> String {
     let mut route = String::new();
     for segment in path
         .split('/')

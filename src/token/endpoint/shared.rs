@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::secret::Secret;
 use crate::token::instance::Domain;
 use crate::token::wire::unavailable;
-use crate::token::{AccessToken, InstanceUrl, Instances, Kind, MintError};
+use crate::token::{AccessToken, InstanceUrl, Instances, Kind, MintError, scopes};
 
 /// A token as it is written down; sealed before it leaves.
 #[derive(Serialize, Deserialize)]
@@ -24,6 +24,9 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth: Option<String>,
     lifetime_ms: u64,
+    /// What it is for, as its token response says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
 impl Endpoint {
@@ -37,6 +40,7 @@ impl Endpoint {
             soap: token.soap().url(),
             auth: auth.map(InstanceUrl::url),
             lifetime_ms: u64::try_from(token.lifetime.as_millis()).unwrap_or(u64::MAX),
+            scope: token.scopes.as_ref().map(|scopes| scopes.join(" ")),
         };
         let text = serde_json::to_string(&written);
         text.map(Secret::new)
@@ -67,7 +71,9 @@ impl Endpoint {
         };
         let secret = Secret::new(written.access_token);
         let lifetime = Duration::from_millis(written.lifetime_ms);
+        let scopes = written.scope.as_deref().map(scopes::read);
         AccessToken::of_another(&secret, instances, asked, remaining, lifetime)
+            .map(|token| token.granting(scopes))
             .ok_or_else(|| unavailable("what another replica has written is no token"))
     }
 
