@@ -280,12 +280,13 @@ impl Drop for Record {
         let took = self.started.elapsed();
         self.metrics.requests_in_flight.dec();
         self.count(&details, took);
-        self.note(&details, took);
+        let route = written::masked(self.path(&details));
+        self.note(&details, &route, took);
         if tracing::enabled!(target: "access", tracing::Level::INFO) {
-            self.log(&details, took);
+            self.log(&details, &route, took);
         }
         if let Some(audit) = self.audit.as_ref().filter(|_| !details.unaudited) {
-            audit.write(self.audit_line(&details, took));
+            audit.write(self.audit_line(&details, &route, took));
         }
     }
 }

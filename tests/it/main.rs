@@ -43,6 +43,7 @@ mod smoke;
 mod soap;
 mod soap_properties;
 mod soap_runs;
+mod status;
 mod tidy;
 mod tokens;
 mod watching;

@@ -176,10 +176,11 @@ fn account_row(content: Markup, account: &Account, now: Moment) -> Markup {
 
 fn left(content: Markup, token: &Token) -> Markup {
     let words = span(token.expires_in_seconds);
-    let life = token
-        .age_seconds
-        .saturating_add(token.expires_in_seconds)
-        .max(1);
+    let life = token.expires_at.0.duration_since(token.obtained_at.0);
+    let life = life
+        .unwrap_or_default()
+        .as_secs()
+        .max(token.expires_in_seconds);
     content
         .raw("<span class=\"life\"><meter min=\"0\" max=\"")
         .number(life)

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::written::{CLIENT_GONE, masked, method_label};
+use super::written::{CLIENT_GONE, method_label};
 use super::{Details, Record, Told, verdict};
 use crate::ledger::{Call, Said, Trouble, object_type};
 use crate::proxy::asked::Api;
@@ -13,15 +13,12 @@ use crate::proxy::verdict::Verdict;
 use crate::token::Because;
 
 impl Record {
-    pub(super) fn note(&self, details: &Details, took: Duration) {
+    /// `route` is the masked path.
+    pub(super) fn note(&self, details: &Details, route: &str, took: Duration) {
         let labels = details
             .account
             .as_ref()
             .map(|account| account.token.labels());
-        let path = details
-            .path
-            .as_ref()
-            .map_or_else(|| self.target.path(), |path| path.path());
         let operation = details
             .soap
             .map(|(_version, operation)| operation.unwrap_or("other"));
@@ -33,14 +30,14 @@ impl Record {
             api: details.api.map(Api::name),
             client: details.client(),
             method: method_label(&self.method),
-            route: &masked(path),
+            route,
             operation,
             object_types: &details.object_types,
             status: details.status.unwrap_or(CLIENT_GONE).as_u16(),
             permitted: details.permitted,
             would_refuse: details.would_refuse.map(Code::name),
             scope: details.scope.zip(details.said_of_scope()),
-            trouble: details.trouble(path, operation),
+            trouble: details.trouble(self.path(details), operation),
         });
     }
 }
