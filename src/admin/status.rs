@@ -68,10 +68,22 @@ fn body(status: &Status, desk: &Desk, refresh: Option<u32>) -> Markup {
     let content = Markup::default().raw("<main class=\"status\">\n");
     let content = head::masthead(content, status, refresh);
     let content = head::summary(content, &status.summary);
-    let content = head::configuration(content, &status.configuration);
+    let is_refused = !status.configuration.in_force;
+    let configuration = |content: Markup| head::configuration(content, &status.configuration);
+    let content = if is_refused {
+        configuration(content)
+    } else {
+        content
+    };
     let content = tenant::all(content, status, desk);
     let content = client::all(content, status);
-    errors::of_no_tenant(content, status).raw("</main>\n")
+    let content = errors::of_no_tenant(content, status);
+    let content = if is_refused {
+        content
+    } else {
+        configuration(content)
+    };
+    content.raw("</main>\n")
 }
 
 /// `?refresh=10`

@@ -174,7 +174,10 @@ pub(super) fn is_trouble(verdict: Verdict, status: StatusCode) -> bool {
 pub(super) fn what(advice: Option<&str>, status: StatusCode) -> String {
     let status = status.as_u16();
     match advice {
-        Some(advice) => format!("The tenant answered {status}: {advice}."),
+        Some(advice) => {
+            let end = if advice.ends_with('?') { "" } else { "." };
+            format!("The tenant answered {status}: {advice}{end}")
+        }
         None => format!(
             "The tenant answered {status}: it has trouble of its own, or the call meets a fault of its own there."
         ),

@@ -42,13 +42,21 @@ fn entry(content: Markup, error: &Error, now: Moment) -> Markup {
         .text(&error.call())
         .raw("</code> <span class=\"quiet\">");
     let account = error.account.as_deref();
-    let facts = [error.api, error.code, account, Some(error.client.as_str())];
+    let facts = [
+        ("API", error.api),
+        ("Code", error.code),
+        ("Account", account),
+        ("Client", Some(error.client.as_str())),
+    ];
     let content = content
-        .each(facts.into_iter().flatten(), |content, fact| {
-            content
-                .raw("<span class=\"fact\">")
+        .each(facts, |content, (name, fact)| match fact {
+            None => content,
+            Some(fact) => content
+                .raw("<span class=\"fact\" title=\"")
+                .raw(name)
+                .raw("\">")
                 .text(fact)
-                .raw("</span> ")
+                .raw("</span> "),
         })
         .raw("</span> <span class=\"when\">");
     let content = if error.times > 1 {

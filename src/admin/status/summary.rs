@@ -29,7 +29,12 @@ pub(super) fn summary(status: &Status) -> Summary {
     for tenant in &status.tenants {
         findings.extend(of_tenant(tenant, status.at));
     }
-    findings.extend(of_errors("No tenant", &status.errors, "#errors", status.at));
+    findings.extend(of_errors(
+        "No tenant",
+        status.errors.iter(),
+        "#errors",
+        status.at,
+    ));
     for client in &status.clients {
         if let Some(last) = client.would_refuse.first() {
             let (count, name) = (client.would_refuse.len(), &client.name);
@@ -144,6 +149,8 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
     let name = &tenant.name;
     let anchor = format!("#tenant-{name}");
     let mut findings = Vec::new();
+    // What has failed for want of a token is told by its cause, as long as that lasts.
+    let wants_token;
     if tenant.login == Some(Login::Needed) {
         findings.push(Finding {
             state: State::Failing,
@@ -151,6 +158,7 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
             fix: format!("Log in at /login/{name}, or with `sfmc-auth-proxy login {name}`."),
             link: Some(format!("/login/{name}")),
         });
+        wants_token = true;
     } else {
         let without = |account: &&Account| account.token.is_none();
         let (lacking, renewing): (Vec<_>, Vec<_>) = tenant
@@ -158,6 +166,7 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
             .iter()
             .filter(|account| account.last_error.as_ref().is_some_and(|error| !error.over))
             .partition(without);
+        wants_token = !lacking.is_empty();
         findings.extend(of_mints(State::Failing, "no token for", name, &lacking));
         let words = "the token could not be renewed for";
         findings.extend(of_mints(State::Attention, words, name, &renewing));
@@ -183,7 +192,12 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
             anchor.clone(),
         ));
     }
-    findings.extend(of_errors(name, &tenant.errors, &anchor, now));
+    let for_want_of_token = |error: &&Error| {
+        wants_token && matches!(error.code, Some("token_unavailable" | "token_rejected"))
+    };
+    let errors = tenant.errors.iter();
+    let errors = errors.filter(|error| !for_want_of_token(error));
+    findings.extend(of_errors(name, errors, &anchor, now));
     findings
 }
 
@@ -204,13 +218,19 @@ fn of_mints(state: State, words: &str, tenant: &str, accounts: &[&Account]) -> O
 }
 
 /// Errors that were met lately, as one finding.
-fn of_errors(place: &str, errors: &[Error], link: &str, now: Moment) -> Option<Finding> {
+fn of_errors<'a>(
+    place: &str,
+    errors: impl Iterator<Item = &'a Error>,
+    link: &str,
+    now: Moment,
+) -> Option<Finding> {
     let is_present = |error: &&Error| {
         let age = now.0.duration_since(error.at.0).unwrap_or(Duration::ZERO);
         age <= LATELY
     };
-    let count = errors.iter().filter(is_present).count();
-    let newest = errors.iter().find(is_present)?;
+    let mut present = errors.filter(is_present);
+    let newest = present.next()?;
+    let count = 1 + present.count();
     Some(attention(
         format!(
             "{place}: {} in the last 15 minutes. The last: {}, with {}.",

@@ -83,7 +83,7 @@ fn accounts(content: Markup, tenant: &Tenant, now: Moment) -> Markup {
         [] => content.raw(
             "<p class=\"quiet\">No account has a token: each gets one with its first call.</p>\n",
         ),
-        accounts => table(
+        accounts => fitting(
             content,
             "Accounts and their tokens",
             &[
@@ -115,8 +115,18 @@ fn accounts(content: Markup, tenant: &Tenant, now: Moment) -> Markup {
 
 /// The beginning of a table that becomes a list of cards where there is no room for it.
 pub(super) fn table(content: Markup, caption: &'static str, heads: &[&'static str]) -> Markup {
+    headed(content.raw("<table role=\"table\">\n"), caption, heads)
+}
+
+/// The same for one whose last column takes the room that the others leave.
+fn fitting(content: Markup, caption: &'static str, heads: &[&'static str]) -> Markup {
+    let content = content.raw("<table role=\"table\" class=\"fitting\">\n");
+    headed(content, caption, heads)
+}
+
+fn headed(content: Markup, caption: &'static str, heads: &[&'static str]) -> Markup {
     content
-        .raw("<table role=\"table\">\n<caption>")
+        .raw("<caption>")
         .raw(caption)
         .raw("</caption>\n<thead role=\"rowgroup\"><tr role=\"row\">")
         .each(heads, |content, head| {
@@ -244,7 +254,7 @@ fn apis(content: Markup, apis: &[Api]) -> Markup {
     if used.peek().is_none() {
         return content.raw("<p class=\"quiet\">No calls yet.</p>\n");
     }
-    table(
+    fitting(
         content,
         "Calls since the start",
         &[

@@ -112,6 +112,7 @@ fn take(url: &str, picture: &Path, width: u32, height: u32, dark: bool) {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
+            "--disable-lcd-text",
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         ])
         .arg(format!(
@@ -143,9 +144,9 @@ async fn pictures_of_the_status_page() {
     let stage = troubled().await;
     let url = format!("http://{}/", stage.proxy.admin());
     for (name, width, height, dark) in [
-        ("status-light.png", 1180, 1900, false),
-        ("status-dark.png", 1180, 1900, true),
-        ("status-narrow.png", 390, 2400, false),
+        ("status-light.png", 1120, 2560, false),
+        ("status-dark.png", 1120, 2560, true),
+        ("status-narrow.png", 390, 2600, false),
     ] {
         let (url, picture) = (url.clone(), Path::new(&folder).join(name));
         tokio::task::spawn_blocking(move || take(&url, &picture, width, height, dark))

@@ -13,6 +13,8 @@ async fn who_is_gone_is_told_no_more_and_who_stays_keeps_what_was_seen() {
         |resolved| {
             let mut second = resolved.proxy.tenants[0].clone();
             second.name = "umbrella".to_owned();
+            // A package that both named would be one token, told under the name of the first.
+            second.endpoint.scope = Some("documents_and_images_read".to_owned());
             resolved.proxy.tenants.push(second);
             resolved.proxy.default_tenant = Some("acme".to_owned());
             two_clients(resolved);

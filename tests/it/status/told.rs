@@ -45,7 +45,7 @@ async fn errors_are_merged_and_say_what_to_do_for_their_kind_of_call() {
     caller.get("/@nobody/x").await;
     stage.tenant.script(Script::fault(SoapFault::Throttled));
     caller.send(retrieve("Subscriber")).await;
-    caller.send(retrieve("SentEvent")).await;
+    caller.send(retrieve("DataExtension")).await;
     // Not told: what went well, and what only this one call is to blame for.
     answers(409, 1);
     caller.get("/asset/v1/content/categories").await;
@@ -107,7 +107,7 @@ async fn errors_are_merged_and_say_what_to_do_for_their_kind_of_call() {
         denied["fix"]
             .as_str()
             .unwrap()
-            .contains("(tracking_events_read)"),
+            .contains("(data_extensions_read or _write)"),
         "{denied}"
     );
     let nowhere: Vec<_> = seen["errors"]
