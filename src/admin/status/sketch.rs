@@ -1,4 +1,5 @@
-//! How long calls took, as a small drawing: one bar for each bucket of the histogram. Carries its words for whoever cannot see it.
+//! Small drawings: how long calls took, with one bar for each bucket of the histogram, and what is left of a token's life. Each
+//! has its words beside it or in it, for whoever cannot see it.
 
 use super::model::Latency;
 use super::words::milliseconds;
@@ -10,7 +11,34 @@ const HEIGHT: u64 = 24;
 /// So low a bar still shows that there was something.
 const BAR_LOWEST: u64 = 2;
 
-/// The drawing; nothing without calls.
+/// How wide a whole life is drawn.
+const LIFE_WIDTH: u64 = 112;
+const LIFE_HEIGHT: u64 = 8;
+
+/// What is left of a token's life; the words stand beside it.
+pub(super) fn life(content: Markup, left: u64, whole: u64) -> Markup {
+    let left = LIFE_WIDTH.saturating_mul(left) / whole.max(1);
+    let bar = |content: Markup, class, width| {
+        content
+            .raw("<rect class=\"")
+            .raw(class)
+            .raw("\" width=\"")
+            .number(width)
+            .raw("\" height=\"")
+            .number(LIFE_HEIGHT)
+            .raw("\" rx=\"4\" fill=\"currentColor\"/>")
+    };
+    let content = content
+        .raw("<svg class=\"sketch\" aria-hidden=\"true\" width=\"")
+        .number(LIFE_WIDTH)
+        .raw("\" height=\"")
+        .number(LIFE_HEIGHT)
+        .raw("\">");
+    let content = bar(content, "none", LIFE_WIDTH);
+    bar(content, "some", left.min(LIFE_WIDTH)).raw("</svg>")
+}
+
+/// How long calls took; nothing without calls.
 pub(super) fn latency(content: Markup, latency: &Latency) -> Markup {
     let bars = bars(latency);
     let Some(tallest) = bars.iter().copied().max().filter(|tallest| *tallest > 0) else {

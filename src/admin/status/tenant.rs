@@ -185,23 +185,12 @@ fn account_row(content: Markup, account: &Account, now: Moment) -> Markup {
 }
 
 fn left(content: Markup, token: &Token) -> Markup {
-    let words = span(token.expires_in_seconds);
     let life = token.expires_at.0.duration_since(token.obtained_at.0);
-    let life = life
-        .unwrap_or_default()
-        .as_secs()
-        .max(token.expires_in_seconds);
-    content
-        .raw("<span class=\"life\"><meter min=\"0\" max=\"")
-        .number(life)
-        .raw("\" value=\"")
-        .number(token.expires_in_seconds)
-        .raw("\" aria-label=\"")
-        .text(&words)
-        .raw(" of ")
-        .text(&span(life))
-        .raw(" left\"></meter> <span>")
-        .text(&words)
+    let left = token.expires_in_seconds;
+    let content = content.raw("<span class=\"life\">");
+    sketch::life(content, left, life.unwrap_or_default().as_secs())
+        .raw(" <span>")
+        .text(&span(left))
         .raw("</span></span>")
 }
 

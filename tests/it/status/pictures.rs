@@ -144,9 +144,9 @@ async fn pictures_of_the_status_page() {
     let stage = troubled().await;
     let url = format!("http://{}/", stage.proxy.admin());
     for (name, width, height, dark) in [
-        ("status-light.png", 1120, 2560, false),
-        ("status-dark.png", 1120, 2560, true),
-        ("status-narrow.png", 390, 2600, false),
+        ("status-light.png", 1060, 1640, false),
+        ("status-dark.png", 1060, 1640, true),
+        ("status-narrow.png", 390, 2400, false),
     ] {
         let (url, picture) = (url.clone(), Path::new(&folder).join(name));
         tokio::task::spawn_blocking(move || take(&url, &picture, width, height, dark))
