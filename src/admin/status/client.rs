@@ -6,9 +6,9 @@ use super::words::{ago, grouped, milliseconds, plural};
 use crate::admin::page::Markup;
 
 /// Clients that the page shows; the JSON has all.
-const CLIENTS_MAX: usize = 30;
+const CLIENTS_MAX: usize = 20;
 /// Distinct calls of one client that it shows, and as many that would be refused.
-const CALLS_MAX: usize = 15;
+const CALLS_MAX: usize = 10;
 
 /// All of them.
 pub(super) fn all(content: Markup, status: &Status) -> Markup {

@@ -8,9 +8,9 @@ use crate::admin::page::Markup;
 use crate::login::Desk;
 
 /// Tenants that the page shows; the JSON has all.
-const TENANTS_MAX: usize = 30;
+const TENANTS_MAX: usize = 15;
 /// Accounts of one tenant that it shows.
-const ACCOUNTS_MAX: usize = 20;
+const ACCOUNTS_MAX: usize = 12;
 /// Scopes of a list that it shows.
 const SCOPES_MAX: usize = 100;
 
