@@ -1,4 +1,4 @@
-//! The admin listener: health, metrics, and the pages for logins. Never shows a token.
+//! The admin listener: health, metrics, the status page, and the pages for logins. Never shows a token.
 //!
 //! Runs beside the workers, so that a busy or stuck worker cannot make a healthy proxy look dead.
 
@@ -19,7 +19,7 @@ mod tests;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::error::Unspecified;
@@ -33,6 +33,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::ledger::{Ledger, Roll};
 use crate::login::{Desk, Tenant};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
@@ -43,8 +44,9 @@ pub use health::Health;
 use gate::Gate;
 use health::Told;
 use origin::Names;
-use page::{Answer, text};
+use page::{Answer, method_not_allowed, text};
 use session::{Sessions, Ticket};
+use status::Sources;
 
 const CONNECTIONS_MAX: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,16 +66,29 @@ pub struct Settings {
     pub allowed_hosts: Vec<String>,
 }
 
+/// Tells who there is at the moment.
+pub type Rollcall = Arc<dyn Fn() -> Roll + Send + Sync>;
+
 /// What the admin listener shows, and to whom.
 pub struct Admin {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     desk: Desk,
     tenants: Vec<String>,
+    sight: Sight,
+    started_at: SystemTime,
     names: Names,
     listen: SocketAddr,
     gate: Arc<Gate>,
     sessions: Arc<Sessions>,
+}
+
+/// What the status page looks at.
+pub struct Sight {
+    /// Who there is under this configuration.
+    pub roll: Rollcall,
+    /// What was seen under all of them.
+    pub ledger: Arc<Ledger>,
 }
 
 impl Admin {
@@ -88,6 +103,7 @@ impl Admin {
         metrics: Arc<Metrics>,
         desk: Desk,
         tenants: Vec<String>,
+        sight: Sight,
     ) -> Result<Self, Unspecified> {
         Ok(Self {
             health,
@@ -95,6 +111,8 @@ impl Admin {
             names: Names::new(desk.redirect_uris(), &settings.allowed_hosts),
             desk,
             tenants,
+            sight,
+            started_at: SystemTime::now(),
             listen: settings.listen,
             gate: Arc::new(Gate::new(settings.listen, settings.token.as_ref())?),
             sessions: Arc::new(Sessions::new()?),
@@ -113,6 +131,7 @@ impl Admin {
         logins: HashMap<String, Tenant>,
         are_kept: bool,
         tenants: Vec<String>,
+        sight: Sight,
     ) -> Result<Self, Unspecified> {
         let token = settings.token.as_ref();
         let (gate, sessions) = if self.gate.is_for(token) {
@@ -128,6 +147,8 @@ impl Admin {
             names: Names::new(desk.redirect_uris(), &settings.allowed_hosts),
             desk,
             tenants,
+            sight,
+            started_at: self.started_at,
             listen: self.listen,
             gate,
             sessions,
@@ -246,17 +267,33 @@ impl Admin {
             Err(refusal) => return *refusal,
         };
         match asked.path() {
-            "/" => status::show(&told, asked.is_get()),
+            "/" => self.status(asked, status::page),
+            "/status.json" => self.status(asked, status::json),
             CALLBACK => self.callback(asked, ticket.as_ref()).await,
             "/login" => self.all_logins(asked),
             path => match path.strip_prefix("/login/") {
                 Some(tenant) => self.login(asked, tenant, ticket, body).await,
                 None => text(
                     StatusCode::NOT_FOUND,
-                    "Here are /, /livez, /readyz, /startupz, /metrics and /login.\n",
+                    "Here are /, /status.json, /livez, /readyz, /startupz, /metrics and /login.\n",
                 ),
             },
         }
+    }
+
+    fn status(&self, asked: &Asked, write: fn(&Sources<'_>, Option<&str>) -> Answer) -> Answer {
+        if !asked.is_get() {
+            return method_not_allowed("GET, HEAD");
+        }
+        let sources = Sources {
+            health: &self.health,
+            metrics: &self.metrics,
+            desk: &self.desk,
+            roll: &*self.sight.roll,
+            ledger: &self.sight.ledger,
+            started_at: self.started_at,
+        };
+        write(&sources, asked.parts.uri.query())
     }
 
     /// The session of whoever asks, or a new one, for the answer to carry.

@@ -139,7 +139,8 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
         move || Station::new(Arc::clone(&presented)),
     )?;
     resolved.admin.listen = admin_address;
-    let admin_pages = admin(desk, &resolved.admin, &health, &metrics, tenants)?;
+    let sight = build::sight(&present.load());
+    let admin_pages = admin(desk, &resolved.admin, &health, &metrics, tenants, sight)?;
     let tasks = vec![
         tokio::spawn(admin::serve(admin_listener, Arc::clone(&admin_pages))),
         tokio::spawn(warm_up(
@@ -174,9 +175,10 @@ fn admin(
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
     tenants: Vec<String>,
+    sight: admin::Sight,
 ) -> Result<Arc<ArcSwap<Admin>>, StartError> {
     let (health, metrics) = (Arc::clone(health), Arc::clone(metrics));
-    let admin = Admin::new(settings, health, metrics, desk, tenants);
+    let admin = Admin::new(settings, health, metrics, desk, tenants, sight);
     let admin = admin.map_err(|error| StartError::Process(error.to_string()))?;
     Ok(Arc::new(ArcSwap::from_pointee(admin)))
 }

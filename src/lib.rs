@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod facade;
 pub mod identity;
+pub mod ledger;
 pub mod login;
 pub mod policy;
 pub mod proxy;

@@ -3,6 +3,7 @@
 
 mod family;
 pub mod label;
+mod reading;
 mod reference;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use prometheus::{
 };
 
 pub use family::{FAMILIES, Family, Kind};
+pub use reading::{Calls, Latency, Reading};
 pub use reference::reference;
 
 /// What the name of every family begins with.

@@ -22,8 +22,10 @@ mod payload;
 mod permit;
 mod record;
 mod relink;
+mod remedy;
 mod replay;
 mod rescue;
+mod roll;
 mod route;
 mod settings;
 mod setup;
@@ -142,6 +144,7 @@ impl Worker {
         if let Some(code) = incoming.permit(&choice, head)? {
             record.would_refuse(code);
         }
+        record.permitted();
         self.take_turn(&identity, record).await?;
         let mut call = self.call(visit, extensions, incoming, choice);
         let token = self.token(&call).await?;
@@ -352,10 +355,11 @@ impl Worker {
         }
         // What went well needs none, and asks for no scope.
         let scope = || call.scope(&outcome.token);
-        if let Some(advice) = advice::advice(outcome.verdict, head.status, outcome.because, scope) {
-            advice::annotate(&mut headers, head.status, &advice);
-            call.record.advised(advice);
+        let advice = advice::advice(outcome.verdict, head.status, outcome.because, scope);
+        if let Some(advice) = &advice {
+            advice::annotate(&mut headers, head.status, advice);
         }
+        call.record.judged(outcome.verdict, outcome.because, advice);
         call.record.answering(head.status);
         head.headers = headers;
         let stall = self.proxy.patience.body_stall;

@@ -10,11 +10,15 @@ mod kind;
 mod life;
 mod login;
 mod package;
+mod recent;
 mod rest;
+mod scopes;
+mod standing;
 mod store;
 mod succession;
 mod tally;
 mod wire;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +38,8 @@ pub use instance::{Domain, InstanceLock, InstanceUrl, TrustedHost, is_loopback};
 pub use kind::{AuthorizationCode, GrantType, Kind, SigningKey};
 pub use life::{Attempt, Because};
 pub use rest::Route;
+pub use scopes::Scopes;
+pub use standing::{Failure, Held, Resting, Standing};
 pub use store::{Account, AfterRefusal, TokenStore, Unavailable};
 pub use succession::Labels;
 
@@ -70,10 +76,10 @@ pub struct AccessToken {
     secret: Secret,
     bearer: HeaderValue,
     instances: Instances,
-    granted_scopes: Option<Box<str>>,
     lifetime: Duration,
     expires_monotonic: Instant,
     expires_wall: SystemTime,
+    scopes: Option<Scopes>,
 }
 
 /// Where a token may be sent: what its own token response named, and the endpoint that gave it.
@@ -117,27 +123,23 @@ impl AccessToken {
             secret: secret.clone(),
             bearer,
             instances,
-            granted_scopes: None,
             lifetime,
             expires_monotonic: expires.monotonic,
             expires_wall: expires.wall,
+            scopes: None,
         })
     }
 
-    /// The same token, with the scopes that its response named, separated by spaces.
+    /// The same with the scopes that its token response names.
     #[must_use]
-    pub(crate) fn with_granted_scopes(self, scopes: Option<&str>) -> Self {
-        let scopes = scopes.map(str::trim).filter(|scopes| !scopes.is_empty());
-        Self {
-            granted_scopes: scopes.map(Into::into),
-            ..self
-        }
+    pub(crate) fn granting(self, scopes: Option<Scopes>) -> Self {
+        Self { scopes, ..self }
     }
 
-    /// The scopes that its response named, separated by spaces; `None` if it named none.
+    /// The scopes that its token response named, separated by spaces; `None` if it named none.
     #[must_use]
     pub fn granted_scopes(&self) -> Option<&str> {
-        self.granted_scopes.as_deref()
+        self.scopes.as_deref()
     }
 
     /// Tells this token from every other of this process; says nothing about its text.

@@ -83,8 +83,14 @@ impl Health {
         self.waits_for_redis.store(waits, Ordering::Relaxed);
     }
 
-    fn not_ready_because(&self) -> Option<&'static str> {
-        if self.draining.load(Ordering::Relaxed) {
+    /// Whether the proxy is going to stop.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// What keeps it from being ready, if anything does.
+    pub(super) fn not_ready_because(&self) -> Option<&'static str> {
+        if self.is_draining() {
             Some("draining")
         } else if self.waits_for_redis.load(Ordering::Relaxed) {
             Some("waiting for Redis (state.redis_url)")

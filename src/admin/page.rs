@@ -37,6 +37,27 @@ impl Markup {
         self
     }
 
+    /// A number.
+    pub(super) fn number(self, number: u64) -> Self {
+        self.text(&number.to_string())
+    }
+
+    /// More markup behind this.
+    pub(super) fn then(mut self, more: &Self) -> Self {
+        self.text.push_str(&more.text);
+        self.has_form |= more.has_form;
+        self
+    }
+
+    /// For each of these, what `write` makes of it.
+    pub(super) fn each<T>(
+        self,
+        items: impl IntoIterator<Item = T>,
+        write: impl FnMut(Self, T) -> Self,
+    ) -> Self {
+        items.into_iter().fold(self, write)
+    }
+
     /// `yes` if that holds.
     pub(super) fn raw_if(self, holds: bool, yes: &'static str) -> Self {
         if holds { self.raw(yes) } else { self }
@@ -58,20 +79,36 @@ fn escape(text: &str, into: &mut String) {
 
 /// A page with this heading.
 pub(super) fn page(status: StatusCode, title: &'static str, content: &Markup) -> Answer {
-    let has_form = content.has_form;
-    let whole = Markup::default()
-        .raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-        .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>")
-        .raw(title)
-        .raw(" - sfmc-auth-proxy</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n<main>\n<h1");
-    let whole = whole
+    let body = Markup::default()
+        .raw("<main>\n<h1")
         .raw_if(!status.is_success(), " class=\"bad\"")
         .raw(">")
         .raw(title)
-        .raw("</h1>\n");
-    let text = whole.text + &content.text + "</main>\n</body>\n</html>\n";
-    let mut answer = answer(status, text, "text/html; charset=utf-8");
-    if has_form {
+        .raw("</h1>\n")
+        .then(content)
+        .raw("</main>\n");
+    document(status, title, &Markup::default(), &body)
+}
+
+/// A page whose body is laid out by itself. `head` goes into its head.
+pub(super) fn document(
+    status: StatusCode,
+    title: &'static str,
+    head: &Markup,
+    body: &Markup,
+) -> Answer {
+    let whole = Markup::default()
+        .raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+        .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
+        .raw("<meta name=\"color-scheme\" content=\"light dark\">\n<title>")
+        .raw(title)
+        .raw(" - sfmc-auth-proxy</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n")
+        .then(head)
+        .raw("</head>\n<body>\n")
+        .then(body)
+        .raw("</body>\n</html>\n");
+    let mut answer = answer(status, whole.text, "text/html; charset=utf-8");
+    if body.has_form {
         // Under no-referrer a browser says `Origin: null` with a form, which could be anyone's.
         let headers = answer.headers_mut();
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -118,6 +155,20 @@ pub(super) fn see_other(location: &str) -> Answer {
         return text(StatusCode::INTERNAL_SERVER_ERROR, "No such address.\n");
     };
     with(text(StatusCode::SEE_OTHER, ""), LOCATION, location)
+}
+
+/// JSON for programs.
+pub(super) fn json(value: &impl serde::Serialize) -> Answer {
+    match serde_json::to_string(value) {
+        Ok(text) => answer(StatusCode::OK, text, "application/json"),
+        Err(error) => {
+            tracing::error!(cause = %error, "the status could not be written");
+            text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The status could not be written; the log says why.\n",
+            )
+        }
+    }
 }
 
 /// The stylesheet: it says nothing of what is served here.

@@ -1,69 +1,97 @@
-//! The status page: whether the configuration that was read last is in force, and how each tenant stands. Never shows a secret:
-//! faults name keys, files and lines, and tenants say only whether there is a token.
+//! The status page and its JSON: how the proxy, its tenants and its clients stand, what failed lately and what mends it.
+//!
+//! Never shows a secret: tokens are told by their age, faults name keys, files and lines. Both say the same, from one model.
+
+mod client;
+mod errors;
+mod gather;
+mod head;
+mod model;
+mod sketch;
+mod summary;
+mod tenant;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::SystemTime;
 
 use http::StatusCode;
 
-use super::health::{Refused, Told};
-use super::page::{Answer, Markup, method_not_allowed, page};
+use self::model::{State, Status};
+use super::health::Health;
+use super::page::{self, Answer, Markup};
+use crate::ledger::{Ledger, Roll};
+use crate::login::Desk;
+use crate::metrics::Metrics;
 
-/// Further faults are in the log.
-const FAULTS_MAX: usize = 50;
+/// How often a page may load itself anew, in seconds.
+const REFRESH: std::ops::RangeInclusive<u32> = 2..=3600;
+
+/// Where it comes from.
+pub(super) struct Sources<'a> {
+    pub(super) health: &'a Health,
+    pub(super) metrics: &'a Metrics,
+    pub(super) desk: &'a Desk,
+    pub(super) roll: &'a (dyn Fn() -> Roll + Send + Sync),
+    pub(super) ledger: &'a Ledger,
+    pub(super) started_at: SystemTime,
+}
+
+/// `/status.json`
+pub(super) fn json(sources: &Sources<'_>, _query: Option<&str>) -> Answer {
+    page::json(&gather::gather(sources, SystemTime::now()))
+}
 
 /// `/`
-pub(super) fn show(told: &Told<'_>, is_get: bool) -> Answer {
-    if !is_get {
-        return method_not_allowed("GET, HEAD");
+pub(super) fn page(sources: &Sources<'_>, query: Option<&str>) -> Answer {
+    let status = gather::gather(sources, SystemTime::now());
+    let refresh = refresh(query);
+    let mut head = Markup::default();
+    if let Some(seconds) = refresh {
+        head = head
+            .raw("<meta http-equiv=\"refresh\" content=\"")
+            .number(u64::from(seconds))
+            .raw("\">\n");
     }
-    let content = configuration(Markup::default(), told.health.refused());
-    let content = tenants(content, told);
-    page(StatusCode::OK, "Status", &content)
-}
-
-fn configuration(content: Markup, refused: Option<Refused>) -> Markup {
-    let content = content.raw("<h2>Configuration</h2>\n");
-    let Some(Refused { at, faults }) = refused else {
-        return content.raw("<p>In force as it was read last.</p>\n");
+    let title = match status.summary.state {
+        State::Well => "Status",
+        State::Attention => "Attention",
+        State::Failing => "Failing",
     };
-    let at = humantime::format_rfc3339_seconds(at).to_string();
-    let content = content
-        .raw("<p class=\"bad\">What was read at ")
-        .text(&at)
-        .raw(" is refused, and the one before stays in force. Mend this, and it is read again:</p>\n<ul>\n");
-    let left = faults.len().saturating_sub(FAULTS_MAX);
-    let content = faults
-        .iter()
-        .take(FAULTS_MAX)
-        .fold(content, |content, fault| {
-            content.raw("<li>").text(fault).raw("</li>\n")
-        });
-    let content = content.raw("</ul>\n");
-    if left == 0 {
-        return content;
-    }
-    content
-        .raw("<p>And ")
-        .text(&left.to_string())
-        .raw(" more, which the log has.</p>\n")
+    let body = body(&status, sources.desk, refresh);
+    page::document(StatusCode::OK, title, &head, &body)
 }
 
-fn tenants(content: Markup, told: &Told<'_>) -> Markup {
-    let content = content.raw("<h2>Tenants</h2>\n<ul>\n");
-    let logins = told.desk.tenants();
-    let content = told.tenants.iter().fold(content, |content, tenant| {
-        let content = content
-            .raw("<li><strong>")
-            .text(tenant)
-            .raw("</strong>: ")
-            .text(&told.tenant(tenant));
-        let content = if logins.contains(&tenant.as_str()) {
-            content
-                .raw(" (<a href=\"/login/")
-                .text(tenant)
-                .raw("\">log in</a>)")
-        } else {
-            content
-        };
-        content.raw("</li>\n")
-    });
-    content.raw("</ul>\n")
+fn body(status: &Status, desk: &Desk, refresh: Option<u32>) -> Markup {
+    let content = Markup::default().raw("<main class=\"status\">\n");
+    let content = head::masthead(content, status, refresh);
+    let content = head::summary(content, &status.summary);
+    let is_refused = !status.configuration.in_force;
+    let configuration = |content: Markup| head::configuration(content, &status.configuration);
+    let content = if is_refused {
+        configuration(content)
+    } else {
+        content
+    };
+    let content = tenant::all(content, status, desk);
+    let content = client::all(content, status);
+    let content = errors::of_no_tenant(content, status);
+    let content = if is_refused {
+        content
+    } else {
+        configuration(content)
+    };
+    content.raw("</main>\n")
+}
+
+/// `?refresh=10`
+fn refresh(query: Option<&str>) -> Option<u32> {
+    let mut pairs = query?.split('&');
+    let seconds = pairs.find_map(|pair| pair.strip_prefix("refresh="))?;
+    seconds
+        .parse()
+        .ok()
+        .filter(|seconds| REFRESH.contains(seconds))
 }

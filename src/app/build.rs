@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::StartError;
+use crate::admin::Sight;
 use crate::audit::{self, Audit};
 use crate::authority::{Authority, AuthorityError};
 use crate::config::AuthorityPlace;
@@ -106,6 +107,16 @@ pub(super) fn authority(place: &AuthorityPlace) -> Result<Option<Arc<Authority>>
         AuthorityPlace::ThisProcess => Some(Authority::of_this_process()?),
         AuthorityPlace::Directory(directory) => Some(Authority::kept_in(directory)?),
     })
+}
+
+/// What the status page looks at while this proxy serves.
+pub(super) fn sight(proxy: &Arc<Proxy>) -> Sight {
+    let ledger = Arc::clone(proxy.ledger());
+    let proxy = Arc::clone(proxy);
+    Sight {
+        roll: Arc::new(move || proxy.roll()),
+        ledger,
+    }
 }
 
 pub(super) async fn bind_admin(

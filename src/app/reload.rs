@@ -83,7 +83,9 @@ impl Running {
         left.extend(&listeners.leave);
         let proxy = before.next(resolved.proxy, &listeners.numbers, &left, &keeper)?;
         let admin = self.admin_pages.load();
-        let admin = admin.next(&resolved.admin, proxy.logins(), keeper.outlives(), names);
+        let sight = build::sight(&proxy);
+        let (logins, are_kept) = (proxy.logins(), keeper.outlives());
+        let admin = admin.next(&resolved.admin, logins, are_kept, names, sight);
         let drain = super::Drain::of(&resolved.server);
         let mut listeners = listeners;
         let openings = std::mem::take(&mut listeners.openings);

@@ -2,8 +2,10 @@
 //!
 //! No detail ever holds a secret or an internal address.
 
+mod fix;
 mod from;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -292,6 +294,8 @@ pub struct ProxyError {
     pub code: Code,
     /// What happened and what to do, for the caller.
     pub detail: String,
+    /// What to do, where that depends on more than the code.
+    pub fix: Option<Cow<'static, str>>,
     /// When it is worth trying again.
     pub retry_after: Option<Duration>,
     /// More than the caller needs to know, for the log.
@@ -308,6 +312,7 @@ impl ProxyError {
         Self {
             code,
             detail: detail.into(),
+            fix: None,
             retry_after: None,
             cause: None,
             for_proxy: false,

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::error::Code;
-use super::record::ANYONE;
 use super::route::Tenant;
 use super::setup::Proxy;
 use crate::identity::Client;
+use crate::ledger::ANYONE;
 use crate::metrics::label;
 use crate::policy::Posture;
 use crate::token::Labels;

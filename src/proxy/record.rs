@@ -2,6 +2,7 @@
 //!
 //! Closes by being dropped, so that no way out of the route can forget it. Holds no header value but ids, and no query.
 
+mod noted;
 mod written;
 
 use std::borrow::Cow;
@@ -17,16 +18,17 @@ use super::error::{Code, ProxyError};
 use super::headers;
 use super::replay::Progress;
 use super::route::{Choice, Selected};
+use super::verdict::{self, Verdict};
 use crate::audit::Audit;
 use crate::identity::{Client, Identity};
+use crate::ledger::{ANYONE, Ledger};
 use crate::metrics::Metrics;
 use crate::policy;
 use crate::soap::Version;
 use crate::soap::envelope::{Envelope, Operation};
+use crate::token::Because;
 
-/// The one client of a proxy that has no `[clients]`.
-pub(super) const ANYONE: &str = "anonymous";
-/// Object types of one envelope that an audit record names.
+/// Object types of one envelope that are remembered.
 const OBJECT_TYPES_MAX: usize = 64;
 
 /// One request's record.
@@ -40,6 +42,7 @@ pub(super) struct Record {
     progress: Arc<Progress>,
     bytes_out: AtomicU64,
     audit: Option<Arc<Audit>>,
+    ledger: Arc<Ledger>,
     details: Mutex<Details>,
 }
 
@@ -60,10 +63,20 @@ struct Details {
     error: Option<Code>,
     cause: Option<String>,
     advice: Option<Cow<'static, str>>,
+    /// The client may make this call.
+    permitted: bool,
     /// The scope that the call needs, where that is known.
     scope: Option<&'static str>,
     /// What its client's policy would have refused it with, had it not been set to observe.
     would_refuse: Option<Code>,
+    judged: Option<(Verdict, Option<Because>)>,
+    told: Option<Told>,
+}
+
+/// An error of the proxy's own, for later.
+struct Told {
+    what: String,
+    fix: String,
 }
 
 impl Record {
@@ -73,6 +86,7 @@ impl Record {
         head: &request::Parts,
         progress: Arc<Progress>,
         audit: Option<Arc<Audit>>,
+        ledger: &Arc<Ledger>,
     ) -> Arc<Self> {
         metrics.requests_in_flight.inc();
         Arc::new(Self {
@@ -85,6 +99,7 @@ impl Record {
             progress,
             bytes_out: AtomicU64::new(0),
             audit,
+            ledger: Arc::clone(ledger),
             details: Mutex::default(),
         })
     }
@@ -147,10 +162,8 @@ impl Record {
         let operation = envelope.operation().map(Operation::name).or(core);
         let mut details = self.details();
         details.soap = Some((envelope.version(), operation));
-        if self.audit.is_some() {
-            let types = envelope.object_types().iter().take(OBJECT_TYPES_MAX);
-            details.object_types = types.cloned().collect();
-        }
+        let types = envelope.object_types().iter().take(OBJECT_TYPES_MAX);
+        details.object_types = types.cloned().collect();
     }
 
     /// Refuses a request that could not be recorded.
@@ -217,8 +230,21 @@ impl Record {
             .inc();
     }
 
-    pub(super) fn advised(&self, advice: Cow<'static, str>) {
-        self.details().advice = Some(advice);
+    /// The client may make this call.
+    pub(super) fn permitted(&self) {
+        self.details().permitted = true;
+    }
+
+    /// What the tenant's answer says of the token, and what the caller is told beside it.
+    pub(super) fn judged(
+        &self,
+        verdict: Verdict,
+        because: Option<Because>,
+        advice: Option<Cow<'static, str>>,
+    ) {
+        let mut details = self.details();
+        details.judged = Some((verdict, because));
+        details.advice = advice;
     }
 
     pub(super) fn failed(&self, error: &ProxyError) {
@@ -229,6 +255,10 @@ impl Record {
         let mut details = self.details();
         details.error = Some(error.code);
         details.cause.clone_from(&error.cause);
+        details.told = Some(Told {
+            what: error.what().to_owned(),
+            fix: error.fix().into_owned(),
+        });
     }
 
     /// The answer was cut short, or nobody was left to take it.
@@ -266,11 +296,13 @@ impl Drop for Record {
         let took = self.started.elapsed();
         self.metrics.requests_in_flight.dec();
         self.count(&details, took);
+        let route = written::masked(self.path(&details));
+        self.note(&details, &route, took);
         if tracing::enabled!(target: "access", tracing::Level::INFO) {
-            self.log(&details, took);
+            self.log(&details, &route, took);
         }
         if let Some(audit) = self.audit.as_ref().filter(|_| !details.unaudited) {
-            audit.write(self.audit_line(&details, took));
+            audit.write(self.audit_line(&details, &route, took));
         }
     }
 }

@@ -16,6 +16,7 @@ use super::route::{Router, Tenant, UNNAMED_MAX};
 use super::{ListenerSelection, OtherHosts, Settings, TenantSettings};
 use crate::audit::Audit;
 use crate::identity::{Clients, Throttle};
+use crate::ledger::Ledger;
 use crate::login;
 use crate::metrics::Metrics;
 use crate::state::Keeper;
@@ -60,6 +61,7 @@ pub struct Proxy {
     pub(super) desk: Desk,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: Option<Arc<Audit>>,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) patience: Patience,
     pub(super) replay_size_max: usize,
     pub(super) via: bool,
@@ -67,7 +69,7 @@ pub struct Proxy {
     pub(super) upstream: Arc<Upstream>,
     client_requests_max: usize,
     further_roots: Vec<Arc<Roots>>,
-    store: Arc<TokenStore>,
+    pub(super) store: Arc<TokenStore>,
     trusts: Arc<Trusts>,
     endpoints: Arc<Endpoints>,
 }
@@ -77,6 +79,7 @@ struct Ground {
     upstream: Arc<Upstream>,
     metrics: Arc<Metrics>,
     audit: Option<Arc<Audit>>,
+    ledger: Arc<Ledger>,
     budget: Arc<Budget>,
     throttle: Arc<Throttle>,
     closing: Arc<watch::Sender<bool>>,
@@ -104,6 +107,7 @@ impl Proxy {
             upstream,
             metrics,
             audit,
+            ledger: Arc::default(),
         };
         let legacy = Legacy {
             store: Arc::new(store.sharing(keeper.shared().cloned())),
@@ -132,6 +136,7 @@ impl Proxy {
             upstream: Arc::clone(&self.upstream),
             metrics: Arc::clone(&self.metrics),
             audit: self.audit.clone(),
+            ledger: Arc::clone(&self.ledger),
             budget: Arc::clone(&self.budget),
             throttle: Arc::clone(&self.throttle),
             closing: Arc::clone(&self.closing),
@@ -151,6 +156,7 @@ impl Proxy {
         self.trusts.keep(&self.further_roots);
         self.show_families();
         self.hide_what_is_gone();
+        self.ledger.keep(&self.roll());
     }
 
     fn put_together(
@@ -192,6 +198,7 @@ impl Proxy {
             budget: ground.budget,
             metrics: ground.metrics,
             audit: ground.audit,
+            ledger: ground.ledger,
             closing: ground.closing,
             upstream: ground.upstream,
             further_roots: settings

@@ -50,6 +50,7 @@ impl Handler for Station {
             &head,
             progress,
             worker.proxy.audit.clone(),
+            &worker.proxy.ledger,
         );
         match worker
             .forward(&head, extensions, body, &connection, &record)

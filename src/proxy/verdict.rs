@@ -83,3 +83,14 @@ pub(super) fn cause(because: Because) -> &'static str {
         Because::ReplayRefused => "replay_refused",
     }
 }
+
+/// A stable word for what an answer says of its token, where that is worth one.
+pub(super) fn code(verdict: Verdict, because: Option<Because>) -> Option<&'static str> {
+    match (verdict, because) {
+        (Verdict::Refused, Some(because)) => Some(cause(because)),
+        (Verdict::Refused, None) => Some("refused"),
+        (Verdict::NotPermitted, _) => Some("not_permitted"),
+        (Verdict::Throttled, _) => Some("throttled"),
+        (Verdict::Accepted | Verdict::Unknown, _) => None,
+    }
+}

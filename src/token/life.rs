@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::rest::{Budget, Rests, Route};
+use super::standing::Resting;
 use super::{AccessToken, MintError, Minted, Stage};
 use crate::clock::Now;
 
@@ -318,6 +319,11 @@ impl Life {
     fn is_current(&self, token: u64) -> bool {
         let current = self.current.as_ref();
         current.is_some_and(|current| current.number() == token)
+    }
+
+    /// What rests after refusals.
+    pub(super) fn resting(&self, now: Now) -> Resting {
+        self.rests.resting(now.monotonic)
     }
 
     /// The present token, whatever its stage.

@@ -118,6 +118,17 @@ impl Rests {
         self.account.is_some_and(|resting| now < resting.until)
     }
 
+    /// How much rests, and for how long.
+    pub(super) fn resting(&self, now: Instant) -> super::Resting {
+        let left = |resting: &Resting| resting.until.checked_duration_since(now);
+        let routes: Vec<_> = self.routes.values().filter_map(left).collect();
+        super::Resting {
+            account: self.account.as_ref().and_then(left),
+            routes: routes.len(),
+            routes_for: routes.into_iter().max().unwrap_or_default(),
+        }
+    }
+
     /// Whether an acceptance could change anything.
     pub(super) fn anything(&self) -> bool {
         self.account.is_some() || !self.routes.is_empty()

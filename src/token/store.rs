@@ -19,7 +19,9 @@ use self::shared::Cell;
 use super::flight::{Landing, broken_off, landing};
 use super::life::{Attempt, Because, Cure, Life, Wanted};
 use super::package::{Key, Packages};
+use super::recent::Recent;
 use super::rest::Route;
+use super::standing::{Failure, Held, Standing};
 use super::succession::{Labels, Succession, Terms};
 use super::tally::Tally;
 use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
@@ -133,7 +135,9 @@ impl TokenStore {
                 state: Mutex::new(State {
                     life: Life::new(settings.refresh_before, self.forced_mints_max),
                     flight: None,
+                    last_error: None,
                 }),
+                recent: Arc::new(Mutex::new(Recent::new(Now::read().monotonic))),
                 cell: cell(),
                 runtime: self.runtime.clone(),
                 metrics: Arc::clone(&self.metrics),
@@ -149,6 +153,7 @@ pub struct Account {
     current: ArcSwapOption<AccessToken>,
     awaits_acceptance: AtomicBool,
     state: Mutex<State>,
+    recent: Arc<Mutex<Recent>>,
     /// The same token as other replicas see it.
     cell: Option<Cell>,
     runtime: Handle,
@@ -158,6 +163,7 @@ pub struct Account {
 struct State {
     life: Life,
     flight: Option<watch::Receiver<Option<Minted>>>,
+    last_error: Option<Failure>,
 }
 
 impl Account {
@@ -357,13 +363,37 @@ impl Account {
             state.life.forget_rejection();
         }
         state.flight = None;
-        if let Ok(token) = outcome {
-            self.show(Arc::clone(token));
+        match outcome {
+            Ok(token) => self.show(Arc::clone(token)),
+            Err(error) => {
+                state.last_error = Some(Failure {
+                    at: Now::read().wall,
+                    error: error.clone(),
+                });
+            }
+        }
+    }
+
+    /// How it stands at this moment.
+    pub(super) fn standing_at(&self, now: Now) -> Standing {
+        let (minted, failed) = {
+            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.counts(now.monotonic)
+        };
+        let state = self.state();
+        Standing {
+            token: state.life.current().and_then(|token| Held::of(token, now)),
+            minted,
+            failed,
+            rests: state.life.resting(now),
+            cooldown: state.life.cooldown_left(now),
+            last_error: state.last_error.clone(),
         }
     }
 
     fn tally(&self) -> Tally {
-        Tally::new(Arc::clone(&self.metrics), (*self.labels()).clone())
+        let labels = (*self.labels()).clone();
+        Tally::new(Arc::clone(&self.metrics), labels, Arc::clone(&self.recent))
     }
 
     /// A call has found no token that is fresh: the account is in use.

@@ -1,9 +1,10 @@
 //! What is counted of token requests. Nothing is decided by it.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::endpoint::SECRET_NAMES;
+use super::recent::Recent;
 use super::{Labels, MintError};
 use crate::metrics::Metrics;
 use crate::state::Slot;
@@ -13,11 +14,16 @@ use crate::state::Slot;
 pub(super) struct Tally {
     metrics: Arc<Metrics>,
     labels: Labels,
+    recent: Arc<Mutex<Recent>>,
 }
 
 impl Tally {
-    pub(super) fn new(metrics: Arc<Metrics>, labels: Labels) -> Self {
-        Self { metrics, labels }
+    pub(super) fn new(metrics: Arc<Metrics>, labels: Labels, recent: Arc<Mutex<Recent>>) -> Self {
+        Self {
+            metrics,
+            labels,
+            recent,
+        }
     }
 
     /// One request has ended, with this error if there was one.
@@ -43,6 +49,8 @@ impl Tally {
             .token_request_duration_seconds
             .with_label_values(&[tenant])
             .observe(took.as_secs_f64());
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.note(error.is_none(), Instant::now());
     }
 
     /// Another of the client's secrets is in use now.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::MintError;
+use super::scopes::{self, Scopes};
 use super::tally::Tally;
 use crate::clock::Now;
 use crate::secret::{REDACTED, Secret};
@@ -69,6 +70,9 @@ pub(super) struct Granted {
     refresh_token: Option<String>,
     #[serde(default)]
     scope: Value,
+    /// What `scope` names, without any secret that was sent; `None`: it is not there.
+    #[serde(skip)]
+    pub(super) scopes: Option<Scopes>,
     /// The server's clock.
     #[serde(skip)]
     pub(super) date: Option<SystemTime>,
@@ -177,6 +181,10 @@ impl Question<'_> {
         }
         granted.sent = sent;
         granted.date = date(answer.headers());
+        granted.scopes = granted.scope.as_str().and_then(|named| {
+            let token = granted.access_token.as_str();
+            scopes::read(&self.redacted(named.replace(token, REDACTED)))
+        });
         Ok(granted)
     }
 
@@ -248,7 +256,16 @@ impl Question<'_> {
     }
 
     /// Printable words of bounded length: what an endpoint says ends up in headers and logs.
-    pub(super) fn words(&self, mut text: String) -> String {
+    pub(super) fn words(&self, text: String) -> String {
+        self.redacted(text)
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .take(WORDS_MAX)
+            .collect()
+    }
+
+    /// Without any secret that was sent.
+    fn redacted(&self, mut text: String) -> String {
         for (_name, field) in &self.fields {
             if let Field::Secret(secret) = field
                 && !secret.is_empty()
@@ -256,10 +273,7 @@ impl Question<'_> {
                 text = text.replace(secret.expose(), REDACTED);
             }
         }
-        text.chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .take(WORDS_MAX)
-            .collect()
+        text
     }
 }
 
@@ -273,11 +287,6 @@ impl Granted {
     pub(super) fn refresh_token(&self) -> Option<Secret> {
         let token = self.refresh_token.clone().map(Secret::new);
         token.filter(|token| !token.is_empty())
-    }
-
-    /// The scopes that the token has, separated by spaces. An answer that says it in another way does not say it.
-    pub(super) fn scope(&self) -> Option<&str> {
-        self.scope.as_str()
     }
 
     /// How long the token lives from when the request left.

@@ -102,10 +102,20 @@ async fn nothing_that_the_proxy_says_holds_a_secret() {
         .await
         .text();
     let status = Client::connect(process.admin).await.get("/").await.text();
+    let json = Client::connect(process.admin)
+        .await
+        .get("/status.json")
+        .await
+        .text();
     process.signal("TERM");
     process.ended().await;
     assert!(status.contains("acme"), "{status}");
+    assert!(
+        json.contains("refuses this proxy (401 invalid_client"),
+        "{json}"
+    );
     assert_clean("the status page", &status, &seen);
+    assert_clean("the status in JSON", &json, &seen);
     assert_clean("an answer", &said, &seen);
     assert_clean("a metric", &metrics, &seen);
     assert_clean("health", &ready, &seen);

@@ -27,12 +27,19 @@ async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
     assert_eq!(client.send(write).await.status, 403);
     let told = || -> Value {
         let url = format!("http://{}", process.admin);
-        let output = run(&["scopes", "acme", "--json", "--url", &url], &[], folder.path());
+        let output = run(
+            &["scopes", "acme", "--json", "--url", &url],
+            &[],
+            folder.path(),
+        );
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{err}");
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    until("both calls are noted", async || told()["missing"] != json!([])).await;
+    until("both calls are noted", async || {
+        told()["missing"] != json!([])
+    })
+    .await;
     let told = told();
     assert_eq!(
         told["granted"],
@@ -40,12 +47,19 @@ async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
     );
     let names = |key: &str| -> Vec<String> {
         let all = told[key].as_array().unwrap().iter();
-        all.map(|one| one["scope"].as_str().unwrap().to_owned()).collect()
+        all.map(|one| one["scope"].as_str().unwrap().to_owned())
+            .collect()
     };
     // Of two scopes that do as well, the one that the token has counts.
     assert_eq!(names("used"), ["saved_content_read"]);
     assert_eq!(names("missing"), ["saved_content_write"]);
     assert_eq!(told["used"][0]["example"], "GET /asset/v1/content");
-    assert_eq!(told["unneeded"], json!(["data_extensions_read", "sms_send"]));
-    assert_eq!(told["scope"], json!(["saved_content_read", "saved_content_write"]));
+    assert_eq!(
+        told["unneeded"],
+        json!(["data_extensions_read", "sms_send"])
+    );
+    assert_eq!(
+        told["scope"],
+        json!(["saved_content_read", "saved_content_write"])
+    );
 }

@@ -16,7 +16,11 @@ const SECRET: &str = "news-secret-0123456789";
 
 async fn call(process: &Process, method: &str, path: &str, body: &str) -> u16 {
     let is_envelope = path.ends_with(".asmx");
-    let media_type = if is_envelope { "text/xml" } else { "application/json" };
+    let media_type = if is_envelope {
+        "text/xml"
+    } else {
+        "application/json"
+    };
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -32,7 +36,11 @@ async fn call(process: &Process, method: &str, path: &str, body: &str) -> u16 {
 /// The suggestion of the proxy that runs there.
 fn suggested(process: &Process, folder: &TempDir) -> String {
     let url = format!("http://{}", process.admin);
-    let output = run(&["suggest", "newsletter", "--url", &url], &[], folder.path());
+    let output = run(
+        &["suggest", "newsletter", "--url", &url],
+        &[],
+        folder.path(),
+    );
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{err}");
     assert!(err.contains("calls were watched for"), "{err}");
@@ -57,7 +65,10 @@ async fn what_a_running_proxy_saw_is_what_the_list_lets_through() {
         assert!(call(&process, method, path, body).await < 300, "{path}");
     }
     // A call is noted when its answer's last part is gone.
-    until("all is noted", async || suggested(&process, &folder).contains("SOAP Retrieve List")).await;
+    until("all is noted", async || {
+        suggested(&process, &folder).contains("SOAP Retrieve List")
+    })
+    .await;
     let list = suggested(&process, &folder);
     drop(process);
     let read: toml::Value = toml::from_str(&list).unwrap();
@@ -77,15 +88,26 @@ async fn what_a_running_proxy_saw_is_what_the_list_lets_through() {
     for (method, path, body) in seen {
         assert!(call(&process, method, path, body).await < 300, "{path}");
     }
-    assert_eq!(call(&process, "DELETE", "/asset/v1/content/assets/1", "").await, 403);
+    assert_eq!(
+        call(&process, "DELETE", "/asset/v1/content/assets/1", "").await,
+        403
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_observed_policy_let_through_is_suggested_too() {
     let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
-    let more = format!("\n[clients.newsletter]\nsecret = \"{SECRET}\"\nallow = []\npolicy = \"observe\"\n");
+    let more = format!(
+        "\n[clients.newsletter]\nsecret = \"{SECRET}\"\nallow = []\npolicy = \"observe\"\n"
+    );
     let folder = configuration(&tenant, &more);
     let process = Process::start(folder.path(), &[], &[]).await;
-    assert_eq!(call(&process, "GET", "/asset/v1/content/assets", "").await, 200);
-    until("it is noted", async || suggested(&process, &folder).contains("GET /asset/v1/content/**")).await;
+    assert_eq!(
+        call(&process, "GET", "/asset/v1/content/assets", "").await,
+        200
+    );
+    until("it is noted", async || {
+        suggested(&process, &folder).contains("GET /asset/v1/content/**")
+    })
+    .await;
 }

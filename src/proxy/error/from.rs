@@ -1,5 +1,7 @@
 //! What other rooms' errors are to the caller of this one: a stable code, and words that say what to do.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use super::{Code, ProxyError};
@@ -8,6 +10,8 @@ use crate::policy::Held;
 use crate::soap::envelope::EnvelopeError;
 use crate::token::{MintError, Unavailable};
 use crate::upstream::{DialError, SendError};
+
+const NOTHING_SENT: &str = "Nothing was sent.";
 
 impl From<EnvelopeError> for ProxyError {
     fn from(error: EnvelopeError) -> Self {
@@ -97,106 +101,74 @@ impl From<DialError> for ProxyError {
 impl ProxyError {
     /// There is no token of this tenant to be had.
     pub(in crate::proxy) fn no_token(unavailable: &Unavailable) -> Self {
-        let (code, detail) = words(&unavailable.error);
-        let mut error = Self::new(code, detail).caused_by(unavailable.error.to_string());
+        let minting = &unavailable.error;
+        let fix = minting.fix();
+        let detail = format!("{} {NOTHING_SENT} {fix}", minting.what());
+        let mut error = Self::new(code(minting), detail).caused_by(minting.to_string());
+        error.fix = Some(fix.into());
         error.retry_after = Some(unavailable.retry_after);
         error
     }
 }
 
-/// The code, and words that say what to do.
-fn words(error: &MintError) -> (Code, String) {
+fn code(error: &MintError) -> Code {
     match error {
-            MintError::Unavailable { .. } => (
-                Code::TokenUnavailable,
-                "The tenant's token endpoint gives no token at the moment. Nothing was sent. Try again after the time in \
-                 Retry-After; if it lasts, check the network to the auth host, the egress proxy if there is one, and Salesforce's \
-                 status page."
-                    .to_owned(),
-            ),
-            MintError::NotShared { cause } => (
-                Code::TokenUnavailable,
-                format!(
-                    "There is no token, and none is minted now: {cause}. Nothing was sent. Try again in a moment; if it \
-                     lasts, see to it that the proxy reaches Redis."
-                ),
-            ),
-            MintError::Busy => (
-                Code::TokenUnavailable,
-                "Another replica of this proxy is minting and has no token yet. Nothing was sent. Try again after the time in \
-                 Retry-After; if it lasts, that replica's log says why."
-                    .to_owned(),
-            ),
-            MintError::Rejected { status, error, description } => (
-                Code::TokenRejected,
-                format!(
-                    "The tenant's token endpoint refuses this proxy ({status} {error}: {description}). Nothing was sent. \
-                     Check the client id, client secret, account and scope of the tenant in the proxy's configuration, and \
-                     that the installed package is enabled."
-                ),
-            ),
-            MintError::LoginNeeded { place, ended: None } => (
-                Code::TokenUnavailable,
-                format!(
-                    "Nobody has logged in to {place} yet. Nothing was sent. Log in with `sfmc-auth-proxy login {place}`, or at \
-                     /login of the proxy's admin listener; then send the call again."
-                ),
-            ),
-            MintError::LoginNeeded {
-                place,
-                ended: Some(why),
-            } => (
-                Code::TokenRejected,
-                format!(
-                    "The login of {place} has ended ({why}), and no other call will mend that. Nothing was sent. Log in again \
-                     with `sfmc-auth-proxy login {place}`, or at /login of the proxy's admin listener."
-                ),
-            ),
-            MintError::NoRefreshToken => (
-                Code::TokenRejected,
-                "The last login gave no refresh token. Nothing was sent. Log in again once the package grants offline access."
-                    .to_owned(),
-            ),
-            MintError::Untrusted { host } => (
-                Code::UntrustedInstanceUrl,
-                format!(
-                    "The token response names {host} as an instance, which is not the tenant's own host. Nothing was sent. \
-                     Check the tenant's subdomain; if the host is right, add it to trusted_hosts."
-                ),
-            ),
-        }
+        MintError::Unavailable { .. }
+        | MintError::NotShared { .. }
+        | MintError::Busy
+        | MintError::LoginNeeded { ended: None, .. } => Code::TokenUnavailable,
+        MintError::Rejected { .. }
+        | MintError::LoginNeeded { ended: Some(_), .. }
+        | MintError::NoRefreshToken => Code::TokenRejected,
+        MintError::Untrusted { .. } => Code::UntrustedInstanceUrl,
+    }
 }
 
 impl From<SendError> for ProxyError {
     fn from(error: SendError) -> Self {
         let cause = error.to_string();
-        let detail = match &error {
-            SendError::Resolve { host, .. } => format!(
-                "The name {host} could not be resolved. Nothing was sent. Check the tenant's subdomain and DNS."
+        let (what, fix): (_, Cow<'static, str>) = match &error {
+            SendError::Resolve { host, .. } => (
+                format!("The name {host} could not be resolved."),
+                "Check the tenant's subdomain and DNS.".into(),
             ),
-            SendError::Connect { host, .. } | SendError::ConnectTimeout { host, .. } => format!(
-                "No connection to {host}. Nothing was sent. Check the network and firewalls between the proxy and it."
+            SendError::Connect { host, .. } | SendError::ConnectTimeout { host, .. } => (
+                format!("No connection to {host}."),
+                "Check the network and firewalls between the proxy and it.".into(),
             ),
-            SendError::Loop { host } => format!(
-                "The name {host} leads back to this proxy, by a hosts file for instance. Nothing was sent. Set \
-                 upstream.resolve_with to name servers that know the tenant's real address."
+            SendError::Loop { host } => (
+                format!("The name {host} leads back to this proxy, by a hosts file for instance."),
+                "Set upstream.resolve_with to name servers that know the tenant's real address."
+                    .into(),
             ),
-            SendError::Proxy { host, status, .. } => refused_by_egress_proxy(host, *status),
-            SendError::Tls { host, .. } => format!(
-                "TLS with {host} could not be set up. Nothing was sent. If a company proxy inspects TLS, give its root \
-                 certificate as ca_file."
+            SendError::Proxy { host, status, .. } => {
+                return refused_by_egress_proxy(host, *status).caused_by(cause);
+            }
+            SendError::Tls { host, .. } => (
+                format!("TLS with {host} could not be set up."),
+                "If a company proxy inspects TLS, give its root certificate as ca_file.".into(),
             ),
-            SendError::Broken { host, .. } => format!(
-                "The connection to {host} broke after the request had begun to leave and before an answer came. It is not \
-                 known whether the request took effect; the proxy does not send it again."
-            ),
+            SendError::Broken { host, .. } => {
+                let mut error = Self::new(
+                    Code::UpstreamUnreachable,
+                    format!(
+                        "The connection to {host} broke after the request had begun to leave and before an answer came. It is \
+                         not known whether the request took effect; the proxy does not send it again."
+                    ),
+                );
+                error.fix = Some("Look whether it took effect before you send it again.".into());
+                return error.caused_by(cause);
+            }
         };
-        Self::new(Code::UpstreamUnreachable, detail).caused_by(cause)
+        let detail = format!("{what} {NOTHING_SENT} {fix}");
+        let mut error = Self::new(Code::UpstreamUnreachable, detail);
+        error.fix = Some(fix);
+        error.caused_by(cause)
     }
 }
 
 /// Says where to look, and not where that is: an egress proxy's address is nothing for callers.
-fn refused_by_egress_proxy(host: &str, status: Option<StatusCode>) -> String {
+fn refused_by_egress_proxy(host: &str, status: Option<StatusCode>) -> ProxyError {
     let (happened, advice) = match status {
         Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => (
             "it wants other credentials (407)".to_owned(),
@@ -211,10 +183,13 @@ fn refused_by_egress_proxy(host: &str, status: Option<StatusCode>) -> String {
             "Check the setting and that proxy; the log has the cause.",
         ),
     };
-    format!(
+    let detail = format!(
         "The egress proxy (upstream.proxy, or HTTPS_PROXY in the environment) opened no way to {host}: {happened}. Nothing \
          was sent to {host}. {advice}"
-    )
+    );
+    let mut error = ProxyError::new(Code::UpstreamUnreachable, detail);
+    error.fix = Some(advice.into());
+    error
 }
 
 #[cfg(test)]

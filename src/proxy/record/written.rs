@@ -39,15 +39,12 @@ impl Record {
             .observe(took.as_secs_f64());
     }
 
-    pub(super) fn log(&self, details: &Details, took: Duration) {
+    pub(super) fn log(&self, details: &Details, route: &str, took: Duration) {
         let labels = details
             .account
             .as_ref()
             .map(|account| account.token.labels());
-        let path = details
-            .path
-            .as_ref()
-            .map_or_else(|| self.target.path(), |path| path.path());
+        let path = self.path(details);
         tracing::info!(
             target: "access",
             request_id = self.request_id.to_str().unwrap_or_default(),
@@ -58,7 +55,7 @@ impl Record {
             api = details.api.map(Api::name),
             operation = details.operation(path),
             method = self.method.as_str(),
-            route = masked(path),
+            route,
             status = details.status.unwrap_or(CLIENT_GONE).as_u16(),
             upstream_status = details.upstream_status.map(|status| status.as_u16()),
             duration_ms = milliseconds(took),
@@ -74,14 +71,19 @@ impl Record {
         );
     }
 
+    /// The path at the API, or as it was asked for if it did not come so far.
+    pub(super) fn path<'a>(&'a self, details: &'a Details) -> &'a str {
+        match &details.path {
+            Some(path) => path.path(),
+            None => self.target.path(),
+        }
+    }
+
     /// The same as the log's line, with what an audit asks for beside it.
-    pub(super) fn audit_line(&self, details: &Details, took: Duration) -> String {
+    pub(super) fn audit_line(&self, details: &Details, route: &str, took: Duration) -> String {
         let account = details.account.as_ref();
         let labels = account.map(|account| account.token.labels());
-        let path = details
-            .path
-            .as_ref()
-            .map_or_else(|| self.target.path(), |path| path.path());
+        let path = self.path(details);
         let types = (!details.object_types.is_empty()).then_some(details.object_types.as_slice());
         let upstream = details.upstream_status;
         let ts = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
@@ -105,7 +107,7 @@ impl Record {
             .text("operation", details.operation(path))
             .list("object_types", types)
             .text("method", self.method.as_str())
-            .text("route", masked(path).as_str())
+            .text("route", route)
             .number(
                 "status",
                 u64::from(details.status.unwrap_or(CLIENT_GONE).as_u16()),
@@ -131,7 +133,7 @@ impl Record {
 }
 
 /// What is logged and counted where the caller went away before its answer began, as nginx has it.
-const CLIENT_GONE: StatusCode = match StatusCode::from_u16(499) {
+pub(super) const CLIENT_GONE: StatusCode = match StatusCode::from_u16(499) {
     Ok(status) => status,
     Err(_) => StatusCode::BAD_REQUEST,
 };
@@ -153,7 +155,7 @@ pub(super) fn root(path: &str) -> &'static str {
         .unwrap_or("other")
 }
 
-fn method_label(method: &Method) -> &str {
+pub(super) fn method_label(method: &Method) -> &str {
     match method.as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
         _ => "other",
@@ -162,7 +164,7 @@ fn method_label(method: &Method) -> &str {
 
 /// The first three segments of a path, ids masked: a segment that holds a digit, a colon or an escape is an id, unless it
 /// is a version.
-fn masked(path: &str) -> String {
+pub(super) fn masked(path: &str) -> String {
     let mut route = String::new();
     for segment in path
         .split('/')

@@ -13,7 +13,9 @@ use crate::policy::Mode;
 use crate::proxy::TenantSettings;
 use crate::proxy::error::{Code, ProxyError};
 use crate::proxy::vendor::VendorHost;
-use crate::token::{Account, Endpoint, InstanceLock, Kind, Labels, Mid, MintError, TokenStore};
+use crate::token::{
+    Account, Endpoint, GrantType, InstanceLock, Kind, Labels, Mid, MintError, TokenStore,
+};
 
 /// How metrics and logs call an account that has no label of its own.
 const OTHER: &str = "other";
@@ -44,6 +46,8 @@ impl Selected {
 pub(in crate::proxy) struct Tenant {
     name: String,
     names: BTreeMap<String, Mid>,
+    /// The first name of each member id.
+    called: HashMap<Mid, String>,
     default_mid: Option<Mid>,
     allow_any: bool,
     known: HashMap<Option<Mid>, Arc<Selected>>,
@@ -72,6 +76,7 @@ impl Tenant {
     ) -> Self {
         let mut tenant = Self {
             name: settings.name.clone(),
+            called: called(&settings.accounts),
             names: settings.accounts.clone(),
             default_mid: settings.default_account,
             allow_any: settings.allow_any_account,
@@ -142,6 +147,23 @@ impl Tenant {
     /// What metrics call its token requests.
     pub(in crate::proxy) fn grants(&self) -> impl Iterator<Item = &'static str> {
         self.endpoint.grants()
+    }
+
+    /// Those, and whatever else has been admitted.
+    pub(in crate::proxy) fn all_accounts(&self) -> Vec<Arc<Selected>> {
+        let unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.known.values().chain(unnamed.admitted.values());
+        all.cloned().collect()
+    }
+
+    /// What an account is called; the first of several names.
+    pub(in crate::proxy) fn name_of(&self, mid: Mid) -> Option<&str> {
+        self.called.get(&mid).map(String::as_str)
+    }
+
+    /// How its tokens are minted.
+    pub(in crate::proxy) fn grant_type(&self) -> &GrantType {
+        &self.endpoint.settings().grant_type
     }
 
     /// What kind of tenant it is.
@@ -325,6 +347,11 @@ impl Tenant {
             unnamed.refused.insert(mid, Instant::now());
         }
     }
+}
+
+fn called(names: &BTreeMap<String, Mid>) -> HashMap<Mid, String> {
+    let names = names.iter().rev();
+    names.map(|(name, mid)| (*mid, name.clone())).collect()
 }
 
 fn business_unit(kind: &Kind) -> Option<HeaderValue> {

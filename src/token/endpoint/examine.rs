@@ -2,7 +2,7 @@
 //!
 //! Never spends a refresh token, and keeps nothing of what it gets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use super::secrets::is_about_credentials;
 use crate::clock::Now;
 use crate::metrics::Metrics;
 use crate::secret::Secret;
+use crate::token::recent::Recent;
 use crate::token::tally::Tally;
 use crate::token::wire::{Field, Question, date, retry_after, unavailable};
 use crate::token::{AccessToken, Labels, Mid, MintError};
@@ -157,7 +158,8 @@ fn silent_tally(metrics: &Arc<Metrics>) -> Tally {
         tenant: String::new(),
         account: String::new(),
     };
-    Tally::new(Arc::clone(metrics), labels)
+    let recent = Arc::new(Mutex::new(Recent::new(Now::read().monotonic)));
+    Tally::new(Arc::clone(metrics), labels, recent)
 }
 
 impl Examination {

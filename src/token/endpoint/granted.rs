@@ -144,7 +144,7 @@ fn new(
 ) -> Result<AccessToken, MintError> {
     let secret: Secret = granted.access_token();
     AccessToken::new(&secret, instances, granted.sent, lifetime)
-        .map(|token| token.with_granted_scopes(granted.scope()))
+        .map(|token| token.granting(granted.scopes.clone()))
         .ok_or_else(|| unavailable("its access_token has characters that no header can carry"))
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Now;
 use crate::secret::Secret;
 use crate::token::instance::Domain;
 use crate::token::wire::unavailable;
-use crate::token::{AccessToken, InstanceUrl, Instances, Kind, MintError};
+use crate::token::{AccessToken, InstanceUrl, Instances, Kind, MintError, scopes};
 
 /// A token as it is written down; sealed before it leaves.
 #[derive(Serialize, Deserialize)]
@@ -73,8 +73,9 @@ impl Endpoint {
         let secret = Secret::new(written.access_token);
         let lifetime = Duration::from_millis(written.lifetime_ms);
         let remaining = remaining.min(lifetime);
+        let scopes = written.scope.as_deref().and_then(scopes::read);
         AccessToken::of_another(&secret, instances, asked, remaining, lifetime)
-            .map(|token| token.with_granted_scopes(written.scope.as_deref()))
+            .map(|token| token.granting(scopes))
             .ok_or_else(|| unavailable("what another replica has written is no token"))
     }
 

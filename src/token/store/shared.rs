@@ -73,6 +73,12 @@ impl TokenStore {
     pub fn sharing(self, shared: Option<Arc<Shared>>) -> Self {
         Self { shared, ..self }
     }
+
+    /// Whether it shares anything.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
 }
 
 impl Account {

@@ -1,0 +1,296 @@
+//! Puts together what there is to tell: who there is, what each token's cell says, what the metrics counted, and what was seen.
+//! Asks nobody outside, and reads no token.
+
+use std::time::{Duration, SystemTime};
+
+use super::Sources;
+use super::model::{
+    Account, Api, Bucket, Call, Client, Configuration, Error, LastCall, Latency, Login,
+    MintFailure, Moment, Rests, Scope, Scopes, SharedState, Status, Tenant, Token, WouldRefuse,
+};
+use super::summary::summary;
+use crate::admin::health::Refused;
+use crate::ledger::{self, ClientView, TenantView, View};
+use crate::metrics::{self, Reading};
+use crate::token::{Failure, Held, Standing};
+
+/// Accounts of one tenant that are listed.
+const ACCOUNTS_MAX: usize = 200;
+/// Further faults are in the log.
+const FAULTS_MAX: usize = 50;
+/// APIs that a tenant may have calls for.
+const APIS: [&str; 3] = ["rest", "soap", "auth"];
+/// A scope that no call needs and every login does.
+const OFFLINE: &str = "offline";
+
+/// What there is to tell at this moment.
+pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
+    let View {
+        tenants: mut seen_of_tenants,
+        clients: mut seen_of_clients,
+        errors,
+    } = sources.ledger.view();
+    let reading = sources.metrics.read();
+    let roll = (sources.roll)();
+    let tenants = roll.tenants.into_iter().map(|tenant| {
+        let seen = seen_of_tenants.remove(&tenant.name).unwrap_or_default();
+        of_tenant(sources, tenant, seen, &reading, now)
+    });
+    let tenants: Vec<_> = tenants.collect();
+    let clients = roll.clients.into_iter().map(|client| {
+        let seen = seen_of_clients.remove(&client.name).unwrap_or_default();
+        of_client(client, seen)
+    });
+    let not_ready_because = sources.health.not_ready_because();
+    let mut status = Status {
+        version: env!("CARGO_PKG_VERSION"),
+        at: Moment(now),
+        started_at: Moment(sources.started_at),
+        summary: super::model::Summary::empty(),
+        ready: not_ready_because.is_none(),
+        not_ready_because,
+        draining: sources.health.is_draining(),
+        configuration: configuration(sources.health.refused()),
+        shared_state: roll.is_shared.then(|| SharedState {
+            up: sources.metrics.shared_state_up.get() == 1,
+        }),
+        tenants,
+        clients: clients.collect(),
+        errors: errors.into_iter().map(of_error).collect(),
+    };
+    status.summary = summary(&status);
+    status
+}
+
+fn configuration(refused: Option<Refused>) -> Configuration {
+    let Some(Refused { at, mut faults }) = refused else {
+        return Configuration {
+            in_force: true,
+            refused_at: None,
+            faults: Vec::new(),
+            faults_left_out: 0,
+        };
+    };
+    let faults_left_out = faults.len().saturating_sub(FAULTS_MAX);
+    faults.truncate(FAULTS_MAX);
+    Configuration {
+        in_force: false,
+        refused_at: Some(Moment(at)),
+        faults,
+        faults_left_out,
+    }
+}
+
+fn of_tenant(
+    sources: &Sources<'_>,
+    tenant: ledger::Tenant,
+    seen: TenantView,
+    reading: &Reading,
+    now: SystemTime,
+) -> Tenant {
+    let name = tenant.name.as_str();
+    let metrics = sources.metrics;
+    let login = tenant.takes_login.then(|| {
+        let valid = metrics.login_valid.with_label_values(&[name, ""]).get();
+        if valid == 1 {
+            Login::Valid
+        } else {
+            Login::Needed
+        }
+    });
+    let all = tenant.accounts.len();
+    let standings = tenant.accounts.iter();
+    let standings = standings.map(|account| (account, account.token.standing()));
+    let mut listed: Vec<_> = standings
+        .filter(|(account, standing)| {
+            account.is_default || standing.token.is_some() || standing.last_error.is_some()
+        })
+        .collect();
+    listed.truncate(ACCOUNTS_MAX);
+    let granted = listed.iter().find_map(|(_account, standing)| {
+        let scopes = standing.token.as_ref()?.scopes.as_ref()?;
+        Some(scopes.split(' ').map(str::to_owned).collect())
+    });
+    Tenant {
+        ready: metrics.tenant_ready.with_label_values(&[name]).get() == 1,
+        login,
+        apis: APIS
+            .into_iter()
+            .filter_map(|api| of_api(reading, name, api))
+            .collect(),
+        scopes: scopes(&tenant, granted, &seen),
+        accounts_without_token: all - listed.len(),
+        accounts: listed
+            .into_iter()
+            .map(|(account, standing)| of_account(account, standing, now))
+            .collect(),
+        errors: seen.errors.into_iter().map(of_error).collect(),
+        kind: tenant.kind,
+        grant: tenant.grant,
+        client_secret: tenant.client_secret,
+        name: tenant.name,
+    }
+}
+
+fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) -> Account {
+    let obtained = standing.token.as_ref().map(|token| token.obtained);
+    let rests = standing.rests;
+    let is_resting = rests.account.is_some() || rests.routes > 0;
+    Account {
+        name: account.name.clone(),
+        account_id: account.mid,
+        default: account.is_default,
+        token: standing.token.map(|token| of_token(&token, now)),
+        mints_last_20_minutes: standing.minted,
+        failed_mints_last_20_minutes: standing.failed,
+        rests: is_resting.then(|| Rests {
+            account_seconds: rests.account.map(|left| left.as_secs()),
+            routes: rests.routes,
+            routes_seconds: rests.routes_for.as_secs(),
+        }),
+        cooldown_seconds: standing.cooldown.as_secs(),
+        last_error: standing
+            .last_error
+            .map(|Failure { at, error }| MintFailure {
+                at: Moment(at),
+                what: error.what(),
+                fix: error.fix(),
+                over: obtained.is_some_and(|obtained| obtained > at),
+            }),
+    }
+}
+
+fn of_token(token: &Held, now: SystemTime) -> Token {
+    let age = now.duration_since(token.obtained).unwrap_or(Duration::ZERO);
+    Token {
+        obtained_at: Moment(token.obtained),
+        age_seconds: age.as_secs(),
+        expires_at: Moment(token.expires),
+        expires_in_seconds: token.remaining.as_secs(),
+    }
+}
+
+fn of_api(reading: &Reading, tenant: &str, api: &'static str) -> Option<Api> {
+    let calls = reading.get(&(tenant.to_owned(), api.to_owned()))?;
+    Some(Api {
+        api,
+        calls: calls.calls,
+        refusals: calls.refusals,
+        replays: calls.replays,
+        throttled: calls.throttled,
+        latency: of_latency(&calls.latency),
+    })
+}
+
+fn of_latency(latency: &metrics::Latency) -> Latency {
+    let milliseconds = |part| {
+        let seconds = latency.quantile(part)?;
+        Some((seconds * 1e5).round() / 1e2)
+    };
+    Latency {
+        count: latency.count,
+        p50_ms: milliseconds(0.5),
+        p90_ms: milliseconds(0.9),
+        p99_ms: milliseconds(0.99),
+        buckets: latency
+            .buckets
+            .iter()
+            .map(|(bound, count)| Bucket {
+                le_seconds: *bound,
+                count: *count,
+            })
+            .collect(),
+    }
+}
+
+fn scopes(tenant: &ledger::Tenant, granted: Option<Vec<String>>, seen: &TenantView) -> Scopes {
+    let read = |uses: &Option<(ledger::Count, String)>, scope| {
+        let (count, example) = uses.as_ref()?;
+        Some(Scope {
+            scope,
+            calls: count.times,
+            last: Moment(count.last),
+            example: example.clone(),
+        })
+    };
+    let all = seen.scopes.iter();
+    let used: Vec<_> = all
+        .clone()
+        .filter_map(|(scope, view)| read(&view.accepted, scope))
+        .collect();
+    // One that was accepted since is not missing.
+    let last = |uses: &Option<(ledger::Count, String)>| uses.as_ref().map(|(count, _)| count.last);
+    let missing: Vec<_> = all
+        .filter(|(_scope, view)| last(&view.missing) > last(&view.accepted))
+        .filter_map(|(scope, view)| read(&view.missing, scope))
+        .collect();
+    let has = granted.as_ref().or(tenant.scopes_asked.as_ref());
+    let is_needed = |scope: &str| {
+        let mut needed = used.iter().chain(&missing);
+        scope == OFFLINE || needed.any(|needed| needed.scope == scope)
+    };
+    // Before anything was seen, nothing can be said; and core Salesforce has scopes that no single call needs.
+    let has = has.filter(|_| !used.is_empty() && !tenant.is_core);
+    let has = has.into_iter().flatten();
+    Scopes {
+        unneeded: has.filter(|scope| !is_needed(scope)).cloned().collect(),
+        asked: tenant.scopes_asked.clone(),
+        granted,
+        used,
+        missing,
+    }
+}
+
+fn of_error(error: ledger::Error) -> Error {
+    Error {
+        at: Moment(error.at),
+        times: error.times,
+        account: error.account,
+        api: error.api,
+        client: error.client,
+        method: error.method,
+        route: error.route,
+        operation: error.operation,
+        object_type: error.object_type,
+        status: error.status,
+        code: error.code,
+        what: error.what,
+        fix: error.fix,
+    }
+}
+
+fn of_client(client: ledger::Client, seen: ClientView) -> Client {
+    let last_calls = seen.last_calls.into_iter().map(|call| LastCall {
+        at: Moment(call.at),
+        tenant: call.tenant,
+        account: call.account,
+        api: call.api,
+        method: call.method,
+        route: call.route,
+        operation: call.operation,
+        object_type: call.object_type,
+        status: call.status,
+        duration_ms: (call.duration.as_secs_f64() * 1e5).round() / 1e2,
+    });
+    let would_refuse = seen.would_refuse.into_iter().map(|refusal| WouldRefuse {
+        code: refusal.code,
+        call: refusal.call,
+        times: refusal.count.times,
+        last: Moment(refusal.count.last),
+    });
+    let calls = seen.calls.into_iter().map(|call| Call {
+        tenant: call.tenant,
+        account: call.account,
+        call: call.call,
+        times: call.count.times,
+        last: Moment(call.count.last),
+    });
+    Client {
+        name: client.name,
+        policy: client.policy.name(),
+        last_calls: last_calls.collect(),
+        would_refuse: would_refuse.collect(),
+        calls: calls.collect(),
+        calls_left_out: seen.calls_left_out,
+    }
+}

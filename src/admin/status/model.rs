@@ -1,0 +1,240 @@
+//! What `/status.json` tells, and the page from the same. docs/status.schema.json holds its shape. Never holds a secret.
+
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+/// A moment, written as RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(pub(super) SystemTime);
+
+impl Moment {
+    pub(super) fn text(self) -> String {
+        humantime::format_rfc3339_millis(self.0).to_string()
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+/// All of it.
+#[derive(Serialize)]
+pub(super) struct Status {
+    pub(super) version: &'static str,
+    pub(super) at: Moment,
+    pub(super) started_at: Moment,
+    pub(super) summary: Summary,
+    pub(super) ready: bool,
+    pub(super) not_ready_because: Option<&'static str>,
+    pub(super) draining: bool,
+    pub(super) configuration: Configuration,
+    pub(super) shared_state: Option<SharedState>,
+    pub(super) tenants: Vec<Tenant>,
+    pub(super) clients: Vec<Client>,
+    pub(super) errors: Vec<Error>,
+}
+
+/// How it stands, in a word, a line, and what to do.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    pub(super) state: State,
+    pub(super) line: String,
+    pub(super) findings: Vec<Finding>,
+    pub(super) findings_left_out: usize,
+}
+
+/// How well it goes. The graver one is the greater one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    Well,
+    Attention,
+    Failing,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    pub(super) state: State,
+    pub(super) what: String,
+    pub(super) fix: String,
+    /// Where on the admin listener to go on.
+    pub(super) link: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Configuration {
+    pub(super) in_force: bool,
+    pub(super) refused_at: Option<Moment>,
+    pub(super) faults: Vec<String>,
+    pub(super) faults_left_out: usize,
+}
+
+#[derive(Serialize)]
+pub(super) struct SharedState {
+    pub(super) up: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Tenant {
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    pub(super) grant: &'static str,
+    pub(super) ready: bool,
+    pub(super) login: Option<Login>,
+    pub(super) client_secret: Option<&'static str>,
+    pub(super) accounts: Vec<Account>,
+    pub(super) accounts_without_token: usize,
+    pub(super) apis: Vec<Api>,
+    pub(super) scopes: Scopes,
+    pub(super) errors: Vec<Error>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Login {
+    Valid,
+    Needed,
+}
+
+#[derive(Serialize)]
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) account_id: Option<u64>,
+    pub(super) default: bool,
+    pub(super) token: Option<Token>,
+    pub(super) mints_last_20_minutes: u32,
+    pub(super) failed_mints_last_20_minutes: u32,
+    pub(super) rests: Option<Rests>,
+    /// No mint is begun before so many seconds have passed.
+    pub(super) cooldown_seconds: u64,
+    pub(super) last_error: Option<MintFailure>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Token {
+    pub(super) obtained_at: Moment,
+    pub(super) age_seconds: u64,
+    pub(super) expires_at: Moment,
+    pub(super) expires_in_seconds: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Rests {
+    pub(super) account_seconds: Option<u64>,
+    pub(super) routes: usize,
+    pub(super) routes_seconds: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct MintFailure {
+    pub(super) at: Moment,
+    pub(super) what: String,
+    pub(super) fix: String,
+    /// A token has been had since.
+    pub(super) over: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Api {
+    pub(super) api: &'static str,
+    pub(super) calls: u64,
+    pub(super) refusals: u64,
+    pub(super) replays: u64,
+    pub(super) throttled: u64,
+    pub(super) latency: Latency,
+}
+
+#[derive(Serialize)]
+pub(super) struct Latency {
+    pub(super) count: u64,
+    pub(super) p50_ms: Option<f64>,
+    pub(super) p90_ms: Option<f64>,
+    pub(super) p99_ms: Option<f64>,
+    pub(super) buckets: Vec<Bucket>,
+}
+
+/// How many calls took no longer than this.
+#[derive(Serialize)]
+pub(super) struct Bucket {
+    pub(super) le_seconds: f64,
+    pub(super) count: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Scopes {
+    pub(super) asked: Option<Vec<String>>,
+    pub(super) granted: Option<Vec<String>>,
+    pub(super) used: Vec<Scope>,
+    pub(super) missing: Vec<Scope>,
+    pub(super) unneeded: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Scope {
+    pub(super) scope: &'static str,
+    pub(super) calls: u64,
+    pub(super) last: Moment,
+    pub(super) example: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Error {
+    pub(super) at: Moment,
+    pub(super) times: u64,
+    pub(super) account: Option<String>,
+    pub(super) api: Option<&'static str>,
+    pub(super) client: String,
+    pub(super) method: String,
+    pub(super) route: Option<String>,
+    pub(super) operation: Option<&'static str>,
+    pub(super) object_type: Option<String>,
+    pub(super) status: u16,
+    pub(super) code: Option<&'static str>,
+    pub(super) what: String,
+    pub(super) fix: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Client {
+    pub(super) name: String,
+    pub(super) policy: &'static str,
+    pub(super) last_calls: Vec<LastCall>,
+    pub(super) would_refuse: Vec<WouldRefuse>,
+    pub(super) calls: Vec<Call>,
+    pub(super) calls_left_out: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct LastCall {
+    pub(super) at: Moment,
+    pub(super) tenant: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) api: Option<&'static str>,
+    pub(super) method: String,
+    pub(super) route: Option<String>,
+    pub(super) operation: Option<&'static str>,
+    pub(super) object_type: Option<String>,
+    pub(super) status: u16,
+    pub(super) duration_ms: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct WouldRefuse {
+    pub(super) code: &'static str,
+    pub(super) call: String,
+    pub(super) times: u64,
+    pub(super) last: Moment,
+}
+
+#[derive(Serialize)]
+pub(super) struct Call {
+    pub(super) tenant: String,
+    pub(super) account: String,
+    pub(super) call: String,
+    pub(super) times: u64,
+    pub(super) last: Moment,
+}

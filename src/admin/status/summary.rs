@@ -1,0 +1,253 @@
+//! The first thing that the page and the JSON say: how it goes, what is wrong, and what to do. Says that all is well only where
+//! nothing speaks against it.
+
+use std::time::Duration;
+
+use super::model::{Account, Error, Finding, Login, Moment, State, Status, Summary, Tenant};
+use super::words::{grouped, plural};
+
+/// What was met within this time counts as present.
+const LATELY: Duration = Duration::from_secs(15 * 60);
+/// Findings that are told.
+const FINDINGS_MAX: usize = 12;
+
+impl Summary {
+    /// Before anything is known.
+    pub(super) fn empty() -> Self {
+        Self {
+            state: State::Well,
+            line: String::new(),
+            findings: Vec::new(),
+            findings_left_out: 0,
+        }
+    }
+}
+
+/// Sums it up.
+pub(super) fn summary(status: &Status) -> Summary {
+    let mut findings = of_process(status);
+    for tenant in &status.tenants {
+        findings.extend(of_tenant(tenant, status.at));
+    }
+    findings.extend(of_errors(
+        "No tenant",
+        status.errors.iter(),
+        "#errors",
+        status.at,
+    ));
+    for client in &status.clients {
+        if let Some(last) = client.would_refuse.first() {
+            let (count, name) = (client.would_refuse.len(), &client.name);
+            findings.push(attention(
+                format!(
+                    "Client {name} makes {} that its policy would refuse, as {}.",
+                    plural(count, "kind of call", "kinds of calls"),
+                    last.call
+                ),
+                format!("Allow what it needs before policy = \"enforce\": `sfmc-auth-proxy suggest {name}`."),
+                format!("#client-{name}"),
+            ));
+        }
+    }
+    // The graver ones first, each kind in the order of the page.
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+    let state = findings
+        .first()
+        .map_or(State::Well, |finding| finding.state);
+    let line = line(status, &findings);
+    let findings_left_out = findings.len().saturating_sub(FINDINGS_MAX);
+    findings.truncate(FINDINGS_MAX);
+    Summary {
+        state,
+        line,
+        findings,
+        findings_left_out,
+    }
+}
+
+fn line(status: &Status, findings: &[Finding]) -> String {
+    let failing = findings
+        .iter()
+        .filter(|finding| finding.state == State::Failing)
+        .count();
+    let other = findings.len() - failing;
+    match (failing, other) {
+        (0, 0) => all_is_well(status),
+        (0, other) => format!(
+            "Tokens are at hand; {} attention.",
+            plural(other, "thing needs", "things need")
+        ),
+        (failing, 0) => format!("{}.", plural(failing, "thing fails", "things fail")),
+        (failing, other) => format!(
+            "{}, and {} attention.",
+            plural(failing, "thing fails", "things fail"),
+            plural(other, "more needs", "more need")
+        ),
+    }
+}
+
+fn all_is_well(status: &Status) -> String {
+    let accounts = status.tenants.iter().flat_map(|tenant| &tenant.accounts);
+    let tokens = accounts.filter(|account| account.token.is_some()).count();
+    let apis = status.tenants.iter().flat_map(|tenant| &tenant.apis);
+    let calls: u64 = apis.map(|api| api.calls).sum();
+    format!(
+        "All is well: {}, {} at hand, {} since the start, and no failure in the last 15 minutes.",
+        plural(status.tenants.len(), "tenant", "tenants"),
+        plural(tokens, "token", "tokens"),
+        match calls {
+            1 => "1 call".to_owned(),
+            calls => format!("{} calls", grouped(calls)),
+        }
+    )
+}
+
+fn of_process(status: &Status) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if status.draining {
+        findings.push(attention(
+            "The proxy is stopping: what is under way ends, and nothing new is taken.".to_owned(),
+            "Nothing is to be done, if it was meant.".to_owned(),
+            String::new(),
+        ));
+    } else if let Some(reason) = status.not_ready_because {
+        findings.push(Finding {
+            state: State::Failing,
+            what: format!("The proxy is not ready: {reason}."),
+            fix: "What keeps a tenant from its token is told below, with what to do.".to_owned(),
+            link: Some("#tenants".to_owned()),
+        });
+    }
+    let configuration = &status.configuration;
+    if let Some(at) = configuration.refused_at {
+        let faults = configuration.faults.len() + configuration.faults_left_out;
+        findings.push(attention(
+            format!(
+                "The configuration that was read at {} is refused ({}), and the one before stays in force.",
+                at.text(),
+                plural(faults, "fault", "faults")
+            ),
+            "Correct what is listed below; it is read again by itself.".to_owned(),
+            "#configuration".to_owned(),
+        ));
+    }
+    if status
+        .shared_state
+        .as_ref()
+        .is_some_and(|shared| !shared.up)
+    {
+        findings.push(attention(
+            "Redis does not answer: each replica goes on with what it has, and no refresh token is spent.".to_owned(),
+            "See to it that the proxy reaches state.redis_url.".to_owned(),
+            String::new(),
+        ));
+    }
+    findings
+}
+
+fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
+    let name = &tenant.name;
+    let anchor = format!("#tenant-{name}");
+    let mut findings = Vec::new();
+    // What has failed for want of a token is told by its cause, as long as that lasts.
+    let wants_token;
+    if tenant.login == Some(Login::Needed) {
+        findings.push(Finding {
+            state: State::Failing,
+            what: format!("{name}: somebody has to log in."),
+            fix: format!("Log in at /login/{name}, or with `sfmc-auth-proxy login {name}`."),
+            link: Some(format!("/login/{name}")),
+        });
+        wants_token = true;
+    } else {
+        let without = |account: &&Account| account.token.is_none();
+        let (lacking, renewing): (Vec<_>, Vec<_>) = tenant
+            .accounts
+            .iter()
+            .filter(|account| account.last_error.as_ref().is_some_and(|error| !error.over))
+            .partition(without);
+        wants_token = !lacking.is_empty();
+        findings.extend(of_mints(State::Failing, "no token for", name, &lacking));
+        let words = "the token could not be renewed for";
+        findings.extend(of_mints(State::Attention, words, name, &renewing));
+    }
+    for account in &tenant.accounts {
+        let rests = account.rests.as_ref();
+        if let Some(seconds) = rests.and_then(|rests| rests.account_seconds) {
+            findings.push(attention(
+                format!(
+                    "{name}: refusals of {} ask for no new token for {seconds} s, because none has accepted the last one yet.",
+                    account.name
+                ),
+                "Look at the errors below: a missing scope or a disabled package is the usual cause.".to_owned(),
+                anchor.clone(),
+            ));
+        }
+    }
+    for scope in &tenant.scopes.missing {
+        findings.push(attention(
+            format!("{name}: the tenant says that the scope {} is missing, for {}.", scope.scope, scope.example),
+            "Give it to the installed package; new tokens have it within 5 minutes. If it is there, its user lacks the permission."
+                .to_owned(),
+            anchor.clone(),
+        ));
+    }
+    let for_want_of_token = |error: &&Error| {
+        wants_token && matches!(error.code, Some("token_unavailable" | "token_rejected"))
+    };
+    let errors = tenant.errors.iter();
+    let errors = errors.filter(|error| !for_want_of_token(error));
+    findings.extend(of_errors(name, errors, &anchor, now));
+    findings
+}
+
+/// Accounts whose last mint failed, as one finding.
+fn of_mints(state: State, words: &str, tenant: &str, accounts: &[&Account]) -> Option<Finding> {
+    let (first, more) = accounts.split_first()?;
+    let error = first.last_error.as_ref()?;
+    let others = match more.len() {
+        0 => String::new(),
+        count => format!(" and {}", plural(count, "more account", "more accounts")),
+    };
+    Some(Finding {
+        state,
+        what: format!("{tenant}: {words} {}{others}. {}", first.name, error.what),
+        fix: error.fix.clone(),
+        link: Some(format!("#tenant-{tenant}")),
+    })
+}
+
+/// Errors that were met lately, as one finding.
+fn of_errors<'a>(
+    place: &str,
+    errors: impl Iterator<Item = &'a Error>,
+    link: &str,
+    now: Moment,
+) -> Option<Finding> {
+    let is_present = |error: &&Error| {
+        let age = now.0.duration_since(error.at.0).unwrap_or(Duration::ZERO);
+        age <= LATELY
+    };
+    let mut present = errors.filter(is_present);
+    let newest = present.next()?;
+    let count = 1 + present.count();
+    Some(attention(
+        format!(
+            "{place}: {} in the last 15 minutes. The last: {}, with {}.",
+            plural(count, "kind of call failed", "kinds of calls failed"),
+            newest.call(),
+            newest.status
+        ),
+        newest.fix.clone(),
+        link.to_owned(),
+    ))
+}
+
+fn attention(what: String, fix: String, link: String) -> Finding {
+    Finding {
+        state: State::Attention,
+        what,
+        fix,
+        link: Some(link).filter(|link| !link.is_empty()),
+    }
+}

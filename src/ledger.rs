@@ -1,0 +1,168 @@
+//! What was seen lately, for people who look after the proxy: errors with words, who calls what, and which scopes that took.
+//!
+//! In memory and bounded. Never holds a secret, a query, a body or an id: paths come in masked, names of objects are masked here.
+//! Decides nothing, and no request waits for anyone who reads.
+
+mod calls;
+mod errors;
+mod roll;
+mod scopes;
+mod seen;
+mod shard;
+mod text;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::hash::RandomState;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+pub use roll::{Account, Client, Roll, Tenant};
+pub use text::{CallName, object_type};
+pub use view::{
+    ClientView, Count, DistinctCall, Error, LastCall, ScopeView, TenantView, View, WouldRefuse,
+};
+
+use shard::Shard;
+
+/// Errors of one tenant that are remembered, and as many that belong to none.
+pub const ERRORS_MAX: usize = 50;
+/// Last calls of one client.
+pub const LAST_CALLS_MAX: usize = 10;
+/// Distinct calls of one client.
+pub const CALLS_MAX: usize = 300;
+/// Distinct calls of one client that its policy would refuse.
+pub const WOULD_REFUSE_MAX: usize = 100;
+/// Object types of one envelope that count as calls of their own.
+pub const OBJECT_TYPES_MAX: usize = 16;
+/// Threads do not wait for each other as long as there are no more than this.
+const SHARDS: usize = 4;
+
+/// The client of a proxy that has no `[clients]`.
+pub const ANYONE: &str = "anonymous";
+
+/// One finished request.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// When it ended.
+    pub at: SystemTime,
+    /// How long it took.
+    pub duration: Duration,
+    /// The tenant, if it came so far,
+    pub tenant: Option<&'a str>,
+    /// and its account, as metrics call it.
+    pub account: Option<&'a str>,
+    /// The API, if it came so far.
+    pub api: Option<&'static str>,
+    /// Who called.
+    pub client: &'a str,
+    /// The method, of a fixed list.
+    pub method: &'a str,
+    /// The path's first segments, ids masked.
+    pub route: &'a str,
+    /// The SOAP operation; `None`: no envelope was read.
+    pub operation: Option<&'static str>,
+    /// The types of the envelope's objects.
+    pub object_types: &'a [String],
+    /// The status that the caller got.
+    pub status: u16,
+    /// Whether the client may make this call.
+    pub permitted: bool,
+    /// The code that the call would have got if the client's policy were enforced.
+    pub would_refuse: Option<&'static str>,
+    /// The scope that the call needs, and what the tenant said of it.
+    pub scope: Option<(&'static str, Said)>,
+    /// What went wrong, if something did.
+    pub trouble: Option<Trouble>,
+}
+
+/// What the tenant's answer says of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It let the call through.
+    Accepted,
+    /// It is missing.
+    Missing,
+}
+
+/// What went wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// A stable word: an error's code, or what became of a refusal; `None`: the status says all.
+    pub code: Option<&'static str>,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// All that was seen lately.
+///
+/// The bound, in each of four shards: for each configured client 10 last calls, 300 distinct ones and 100 that would be refused;
+/// for each tenant 50 errors and one entry for each scope of the table; and 50 errors without a tenant. No text in an entry is
+/// longer than 400 bytes. A busy client comes to some 100 KiB in all shards, a tenant with nothing but errors to some 200 KiB.
+pub struct Ledger {
+    shards: [Mutex<Shard>; SHARDS],
+    hashing: RandomState,
+}
+
+thread_local! {
+    static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            shards: Default::default(),
+            hashing: RandomState::new(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Notes a finished request. Costs two short look-ups under a lock that threads share by four, and allocates nothing for a
+    /// call that is known.
+    pub fn note(&self, call: &Call<'_>) {
+        self.own().note(call, &self.hashing);
+    }
+
+    /// Forgets tenants and clients that this does not name. Errors that belong to no tenant stay.
+    pub fn keep(&self, roll: &Roll) {
+        for shard in &self.shards {
+            lock(shard).keep(roll);
+        }
+    }
+
+    /// All of it, the newest first.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let mut view = view::Gathering::default();
+        for shard in &self.shards {
+            view.add(&lock(shard));
+        }
+        view.finish()
+    }
+
+    /// This thread's shard.
+    fn own(&self) -> MutexGuard<'_, Shard> {
+        let number = SHARD.with(|own| {
+            own.get().unwrap_or_else(|| {
+                let number = THREADS.fetch_add(1, Ordering::Relaxed);
+                own.set(Some(number));
+                number
+            })
+        });
+        let [first, ..] = &self.shards;
+        lock(self.shards.get(number % SHARDS).unwrap_or(first))
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

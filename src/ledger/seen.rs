@@ -1,0 +1,71 @@
+//! Entries that are counted under a key, at most so many; the one that was seen longest ago makes room.
+//!
+//! A key is a keyed hash of what the entry is called, so that a known one is found without building its name.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+/// Counted entries.
+pub(super) struct Seen<T> {
+    entries: HashMap<u64, Counted<T>>,
+    entries_max: usize,
+    /// Entries that had to make room.
+    left_out: u64,
+}
+
+/// One of them.
+pub(super) struct Counted<T> {
+    pub(super) what: T,
+    pub(super) times: u64,
+    pub(super) last: SystemTime,
+}
+
+impl<T> Seen<T> {
+    pub(super) fn new(entries_max: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            entries_max,
+            left_out: 0,
+        }
+    }
+
+    /// Counts one more; `what` is built for a new entry alone.
+    pub(super) fn note(&mut self, key: u64, at: SystemTime, what: impl FnOnce() -> T) {
+        if let Some(known) = self.entries.get_mut(&key) {
+            known.times += 1;
+            known.last = known.last.max(at);
+            return;
+        }
+        if self.entries.len() >= self.entries_max {
+            self.make_room();
+        }
+        let counted = Counted {
+            what: what(),
+            times: 1,
+            last: at,
+        };
+        self.entries.insert(key, counted);
+    }
+
+    fn make_room(&mut self) {
+        let entries = self.entries.iter();
+        let oldest = entries.min_by_key(|(_key, counted)| counted.last);
+        if let Some(key) = oldest.map(|(key, _counted)| *key) {
+            self.entries.remove(&key);
+            self.left_out += 1;
+        }
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Counted<T>> {
+        self.entries.values()
+    }
+
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Forgets the entries of which this does not hold.
+    pub(super) fn keep(&mut self, holds: impl Fn(&T) -> bool) {
+        self.entries.retain(|_key, counted| holds(&counted.what));
+    }
+}

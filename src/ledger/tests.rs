@@ -1,0 +1,272 @@
+//! Merging, bounds and what is forgotten, with time as an argument.
+
+use super::*;
+use crate::policy::Posture;
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn call(seconds: u64) -> Call<'static> {
+    Call {
+        at: at(seconds),
+        duration: Duration::from_millis(5),
+        tenant: Some("acme"),
+        account: Some("emea"),
+        api: Some("rest"),
+        client: "newsletter",
+        method: "GET",
+        route: "/asset/v1/content",
+        operation: None,
+        object_types: &[],
+        status: 200,
+        permitted: true,
+        would_refuse: None,
+        scope: None,
+        trouble: None,
+    }
+}
+
+fn trouble(what: &str) -> Option<Trouble> {
+    Some(Trouble {
+        code: None,
+        what: what.to_owned(),
+        fix: "Mend it.".to_owned(),
+    })
+}
+
+fn roll(tenants: &[&str], clients: &[&str]) -> Roll {
+    let tenants = tenants.iter().map(|name| Tenant {
+        name: (*name).to_owned(),
+        kind: "marketing_cloud",
+        grant: "client_credentials",
+        takes_login: false,
+        is_core: false,
+        scopes_asked: None,
+        client_secret: None,
+        accounts: Vec::new(),
+    });
+    let clients = clients.iter().map(|name| Client {
+        name: (*name).to_owned(),
+        policy: Posture::Enforce,
+    });
+    Roll {
+        tenants: tenants.collect(),
+        clients: clients.collect(),
+        is_shared: false,
+    }
+}
+
+/// Notes from as many threads as there are shards, and more.
+fn from_threads(ledger: &Ledger, note: impl Fn(u64) + Sync) {
+    let _ = ledger;
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let note = &note;
+            scope.spawn(move || note(number));
+        }
+    });
+}
+
+#[test]
+fn what_is_the_same_is_one_entry_whichever_thread_saw_it() {
+    let ledger = Ledger::default();
+    from_threads(&ledger, |number| {
+        for second in 0..5 {
+            let what = format!("thread {number}");
+            ledger.note(&Call {
+                status: 404,
+                trouble: trouble(&what),
+                scope: Some(("email_read", Said::Accepted)),
+                ..call(number * 10 + second)
+            });
+        }
+    });
+    let view = ledger.view();
+    let [error] = view.tenants["acme"].errors.as_slice() else {
+        panic!("{:?}", view.tenants["acme"].errors);
+    };
+    assert_eq!(
+        (error.times, error.at, error.what.as_str()),
+        (30, at(54), "thread 5")
+    );
+    let (count, example) = view.tenants["acme"].scopes["email_read"]
+        .accepted
+        .clone()
+        .unwrap();
+    assert_eq!((count.times, count.last), (30, at(54)));
+    assert_eq!(example, "GET /asset/v1/content");
+    let client = &view.clients["newsletter"];
+    assert_eq!(client.calls.len(), 1);
+    assert_eq!(client.calls[0].count.times, 30);
+    let last: Vec<_> = client.last_calls.iter().map(|call| call.at).collect();
+    let newest: Vec<_> = (40..45).chain(50..55).rev().map(at).collect();
+    assert_eq!(last, newest);
+}
+
+#[test]
+fn the_oldest_errors_make_room() {
+    let ledger = Ledger::default();
+    let routes: Vec<_> = (0..200).map(|number| format!("/r{number}")).collect();
+    for (second, route) in (0..).zip(&routes) {
+        ledger.note(&Call {
+            route,
+            trouble: trouble("x"),
+            ..call(second)
+        });
+        ledger.note(&Call {
+            route,
+            tenant: None,
+            account: None,
+            trouble: trouble("y"),
+            ..call(second)
+        });
+    }
+    let view = ledger.view();
+    for errors in [&view.tenants["acme"].errors, &view.errors] {
+        assert_eq!(errors.len(), ERRORS_MAX);
+        assert_eq!(errors[0].route.as_deref(), Some("/r199"));
+        assert_eq!(errors[ERRORS_MAX - 1].route.as_deref(), Some("/r150"));
+    }
+}
+
+#[test]
+fn distinct_calls_have_a_bound_and_what_had_to_go_is_counted() {
+    let ledger = Ledger::default();
+    let routes: Vec<_> = (0..CALLS_MAX + 7)
+        .map(|number| format!("/r{number}"))
+        .collect();
+    for (second, route) in (0..).zip(&routes) {
+        ledger.note(&Call {
+            route,
+            would_refuse: Some("policy_denied"),
+            ..call(second)
+        });
+    }
+    // One that is refused is none that its client may make.
+    ledger.note(&Call {
+        route: "/never",
+        permitted: false,
+        ..call(1_000)
+    });
+    let client = &ledger.view().clients["newsletter"];
+    assert_eq!((client.calls.len(), client.calls_left_out), (CALLS_MAX, 7));
+    assert!(client.calls.iter().all(|call| call.call != "GET /never"));
+    assert!(
+        client.calls.iter().all(|call| call.call != "GET /r6"),
+        "the oldest"
+    );
+    assert_eq!(client.would_refuse.len(), WOULD_REFUSE_MAX);
+}
+
+#[test]
+fn too_many_of_all_shards_together_are_too_many() {
+    let ledger = Ledger::default();
+    from_threads(&ledger, |number| {
+        for second in 0..200 {
+            let route = format!("/thread{number}/{second}");
+            ledger.note(&Call {
+                route: &route,
+                trouble: trouble("x"),
+                ..call(second * 10 + number)
+            });
+        }
+    });
+    let view = ledger.view();
+    assert_eq!(view.tenants["acme"].errors.len(), ERRORS_MAX);
+    let client = &view.clients["newsletter"];
+    assert_eq!(client.calls.len(), CALLS_MAX);
+    assert_eq!(client.calls_left_out, 6 * 200 - CALLS_MAX as u64);
+    assert_eq!(client.last_calls.len(), LAST_CALLS_MAX);
+}
+
+#[test]
+fn each_object_type_is_a_call_of_its_own_and_no_key_is_kept() {
+    let ledger = Ledger::default();
+    let types = [
+        "DataExtensionObject[VIP 4711]",
+        "Subscriber",
+        "<b>",
+        "DataExtensionObject[*]",
+    ]
+    .map(str::to_owned);
+    ledger.note(&Call {
+        api: Some("soap"),
+        method: "POST",
+        operation: Some("Create"),
+        object_types: &types,
+        trouble: trouble("x"),
+        ..call(1)
+    });
+    ledger.note(&Call {
+        operation: Some("VersionInfo"),
+        ..call(2)
+    });
+    let view = ledger.view();
+    let calls: Vec<_> = view.clients["newsletter"]
+        .calls
+        .iter()
+        .map(|call| call.call.as_str())
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            "SOAP Create DataExtensionObject[*]",
+            "SOAP Create Subscriber",
+            "SOAP Create other",
+            "SOAP VersionInfo"
+        ]
+    );
+    let error = &view.tenants["acme"].errors[0];
+    assert_eq!(
+        (error.operation, error.route.as_deref()),
+        (Some("Create"), None)
+    );
+    assert_eq!(error.object_type.as_deref(), Some("DataExtensionObject[*]"));
+    assert!(!format!("{view:?}").contains("4711"));
+}
+
+#[test]
+fn who_is_gone_is_forgotten() {
+    let ledger = Ledger::default();
+    for (second, tenant) in [(1, Some("acme")), (2, Some("gone")), (3, None)] {
+        for client in ["newsletter", "leaver", ANYONE] {
+            ledger.note(&Call {
+                tenant,
+                client,
+                trouble: trouble("x"),
+                ..call(second)
+            });
+        }
+    }
+    ledger.keep(&roll(&["acme"], &["newsletter"]));
+    let view = ledger.view();
+    assert_eq!(view.tenants.keys().collect::<Vec<_>>(), ["acme"]);
+    assert_eq!(
+        view.clients.keys().collect::<Vec<_>>(),
+        [ANYONE, "newsletter"]
+    );
+    let client = &view.clients["newsletter"];
+    assert!(client.calls.iter().all(|call| call.tenant == "acme"));
+    assert_eq!(client.last_calls.len(), 2);
+    // The ring goes on in order.
+    for second in 10..30 {
+        ledger.note(&call(second));
+    }
+    let last = &ledger.view().clients["newsletter"].last_calls;
+    assert_eq!(last.len(), LAST_CALLS_MAX);
+    assert_eq!((last[0].at, last[9].at), (at(29), at(20)));
+}
+
+#[test]
+fn texts_are_bounded_and_turn_nothing_round() {
+    let ledger = Ledger::default();
+    let what = format!("a\u{202e}b\n{}", "é".repeat(1_000));
+    ledger.note(&Call {
+        trouble: trouble(&what),
+        ..call(1)
+    });
+    let error = &ledger.view().tenants["acme"].errors[0];
+    assert!(error.what.starts_with("a b é"), "{}", error.what);
+    assert!(error.what.len() <= 400);
+}

@@ -1,0 +1,327 @@
+//! All shards as one, for whoever looks. The bounds hold here too: what goes beyond them is left out, and told where it counts.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::calls::{Calls, Last};
+use super::errors::{Errors, Met};
+use super::scopes::{ScopeSeen, Uses};
+use super::shard::Shard;
+use super::{CALLS_MAX, LAST_CALLS_MAX, WOULD_REFUSE_MAX};
+
+/// What was seen lately.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// By tenant.
+    pub tenants: BTreeMap<String, TenantView>,
+    /// By client.
+    pub clients: BTreeMap<String, ClientView>,
+    /// Errors that belong to no tenant, the newest first.
+    pub errors: Vec<Error>,
+}
+
+/// What was seen of one tenant.
+#[derive(Debug, Clone, Default)]
+pub struct TenantView {
+    /// Errors, the newest first.
+    pub errors: Vec<Error>,
+    /// Scopes, by name.
+    pub scopes: BTreeMap<&'static str, ScopeView>,
+}
+
+/// What was seen of one client.
+#[derive(Debug, Clone, Default)]
+pub struct ClientView {
+    /// Its last calls, the newest first.
+    pub last_calls: Vec<LastCall>,
+    /// Distinct calls, by tenant, account and name.
+    pub calls: Vec<DistinctCall>,
+    /// Distinct calls that are not among them, because there were too many.
+    pub calls_left_out: u64,
+    /// Calls that its policy would refuse.
+    pub would_refuse: Vec<WouldRefuse>,
+}
+
+/// One error, however often it was met.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// When it was met last,
+    pub at: SystemTime,
+    /// and how often.
+    pub times: u64,
+    /// The account, as metrics call it.
+    pub account: Option<String>,
+    /// The API.
+    pub api: Option<&'static str>,
+    /// Who called.
+    pub client: String,
+    /// The method.
+    pub method: String,
+    /// The masked path, of what is not SOAP.
+    pub route: Option<String>,
+    /// The SOAP operation.
+    pub operation: Option<&'static str>,
+    /// The type of the envelope's first object.
+    pub object_type: Option<String>,
+    /// The status that the caller got.
+    pub status: u16,
+    /// A stable word, if there is one.
+    pub code: Option<&'static str>,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// One call that was made.
+#[derive(Debug, Clone)]
+pub struct LastCall {
+    /// When it ended.
+    pub at: SystemTime,
+    /// The tenant, if it came so far.
+    pub tenant: Option<String>,
+    /// Its account.
+    pub account: Option<String>,
+    /// The API.
+    pub api: Option<&'static str>,
+    /// The method.
+    pub method: String,
+    /// The masked path, of what is not SOAP.
+    pub route: Option<String>,
+    /// The SOAP operation.
+    pub operation: Option<&'static str>,
+    /// The type of the envelope's first object.
+    pub object_type: Option<String>,
+    /// The status that the caller got.
+    pub status: u16,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// A kind of call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DistinctCall {
+    /// The tenant.
+    pub tenant: String,
+    /// Its account.
+    pub account: String,
+    /// As an `allow` pattern would name it.
+    pub call: String,
+    /// How often, and when last.
+    pub count: Count,
+}
+
+/// A kind of call that a client's policy would refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WouldRefuse {
+    /// What it would be refused with.
+    pub code: &'static str,
+    /// As an `allow` pattern would name it.
+    pub call: String,
+    /// How often, and when last.
+    pub count: Count,
+}
+
+/// How often something was seen, and when last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// How often.
+    pub times: u64,
+    /// When last.
+    pub last: SystemTime,
+}
+
+/// What was seen of one scope.
+#[derive(Debug, Clone)]
+pub struct ScopeView {
+    /// Calls that the tenant let through, and one of them.
+    pub accepted: Option<(Count, String)>,
+    /// Calls for which the tenant said that it is missing, and one of them.
+    pub missing: Option<(Count, String)>,
+}
+
+/// Shards that are being put together.
+#[derive(Default)]
+pub(super) struct Gathering {
+    tenants: BTreeMap<Box<str>, (Errors, BTreeMap<&'static str, ScopeSeen>)>,
+    clients: BTreeMap<Box<str>, Client>,
+    errors: Errors,
+}
+
+#[derive(Default)]
+struct Client {
+    last: Vec<Last>,
+    calls: BTreeMap<[Box<str>; 3], Count>,
+    would_refuse: BTreeMap<(&'static str, Box<str>), Count>,
+    left_out: u64,
+}
+
+impl Gathering {
+    pub(super) fn add(&mut self, shard: &Shard) {
+        for (name, seen) in &shard.tenants {
+            let (errors, scopes) = self.tenants.entry(name.clone()).or_default();
+            for met in seen.errors.all() {
+                errors.add(met.clone());
+            }
+            for (scope, seen) in &seen.scopes.0 {
+                let scope = scopes.entry(scope).or_default();
+                scope.accepted.add(&seen.accepted);
+                scope.missing.add(&seen.missing);
+            }
+        }
+        for (name, calls) in &shard.clients {
+            self.clients.entry(name.clone()).or_default().add(calls);
+        }
+        for met in shard.errors.all() {
+            self.errors.add(met.clone());
+        }
+    }
+
+    pub(super) fn finish(self) -> View {
+        let tenants = self.tenants.into_iter().map(|(name, (errors, scopes))| {
+            let scopes = scopes.into_iter();
+            let view = TenantView {
+                errors: read(errors),
+                scopes: scopes
+                    .map(|(name, seen)| (name, ScopeView::of(seen)))
+                    .collect(),
+            };
+            (String::from(name), view)
+        });
+        let clients = self.clients.into_iter();
+        View {
+            tenants: tenants.collect(),
+            clients: clients
+                .map(|(name, client)| (String::from(name), client.finish()))
+                .collect(),
+            errors: read(self.errors),
+        }
+    }
+}
+
+impl Client {
+    fn add(&mut self, calls: &Calls) {
+        self.last.extend(calls.last.iter().cloned());
+        self.left_out += calls.distinct.left_out();
+        for counted in calls.distinct.entries() {
+            let what = &counted.what;
+            let key = [&what.tenant, &what.account, &what.call].map(Clone::clone);
+            count(&mut self.calls, key, counted.times, counted.last);
+        }
+        for counted in calls.would_refuse.entries() {
+            let key = (counted.what.code, counted.what.call.clone());
+            count(&mut self.would_refuse, key, counted.times, counted.last);
+        }
+    }
+
+    fn finish(mut self) -> ClientView {
+        self.last.sort_by(|one, other| other.at.cmp(&one.at));
+        self.last.truncate(LAST_CALLS_MAX);
+        let beyond = newest(&mut self.calls, CALLS_MAX);
+        newest(&mut self.would_refuse, WOULD_REFUSE_MAX);
+        let calls = self.calls.into_iter();
+        let would_refuse = self.would_refuse.into_iter();
+        ClientView {
+            last_calls: self.last.into_iter().filter_map(LastCall::of).collect(),
+            calls: calls
+                .map(|([tenant, account, call], count)| DistinctCall {
+                    tenant: tenant.into(),
+                    account: account.into(),
+                    call: call.into(),
+                    count,
+                })
+                .collect(),
+            calls_left_out: self.left_out + beyond,
+            would_refuse: would_refuse
+                .map(|((code, call), count)| WouldRefuse {
+                    code,
+                    call: call.into(),
+                    count,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, Count>, key: K, times: u64, last: SystemTime) {
+    let known = counts.entry(key).or_insert(Count { times: 0, last });
+    known.times += times;
+    known.last = known.last.max(last);
+}
+
+/// Leaves the newest `max`, and tells how many went.
+fn newest<K: Ord>(counts: &mut BTreeMap<K, Count>, max: usize) -> u64 {
+    let beyond = counts.len().saturating_sub(max);
+    if beyond > 0 {
+        let mut times: Vec<_> = counts.values().map(|count| count.last).collect();
+        times.sort_unstable();
+        let mut to_go = beyond;
+        if let Some(limit) = times.get(beyond - 1).copied() {
+            counts.retain(|_key, count| {
+                let goes = to_go > 0 && count.last <= limit;
+                to_go -= usize::from(goes);
+                !goes
+            });
+        }
+    }
+    u64::try_from(beyond).unwrap_or(u64::MAX)
+}
+
+fn read(errors: Errors) -> Vec<Error> {
+    errors.into_sorted().into_iter().map(Error::of).collect()
+}
+
+impl Error {
+    fn of(met: Met) -> Self {
+        let key = met.key;
+        Self {
+            at: met.last,
+            times: met.times,
+            account: key.account.map(String::from),
+            api: key.api,
+            client: key.client.into(),
+            method: key.method.into(),
+            route: key.route.map(String::from),
+            operation: key.operation,
+            object_type: key.object_type.map(String::from),
+            status: key.status,
+            code: key.code,
+            what: met.what.into(),
+            fix: met.fix.into(),
+        }
+    }
+}
+
+impl LastCall {
+    fn of(last: Last) -> Option<Self> {
+        Some(Self {
+            at: last.at?,
+            tenant: last.tenant,
+            account: last.account,
+            api: last.api,
+            method: last.method,
+            route: last.route,
+            operation: last.operation,
+            object_type: last.object_type,
+            status: last.status,
+            duration: last.duration,
+        })
+    }
+}
+
+impl ScopeView {
+    fn of(seen: ScopeSeen) -> Self {
+        let read = |uses: Uses| {
+            let last = uses.last?;
+            let count = Count {
+                times: uses.calls,
+                last,
+            };
+            Some((count, String::from(uses.example)))
+        };
+        Self {
+            accepted: read(seen.accepted),
+            missing: read(seen.missing),
+        }
+    }
+}

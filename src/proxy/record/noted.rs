@@ -1,0 +1,90 @@
+//! What a record tells the ledger: the call by its masked name, what went wrong, and which scope it took. Never a query, an id or
+//! a word of the tenant's answer.
+
+use std::time::{Duration, SystemTime};
+
+use super::written::{CLIENT_GONE, method_label};
+use super::{Details, Record, Told, verdict};
+use crate::ledger::{Call, Said, Trouble, object_type};
+use crate::proxy::asked::Api;
+use crate::proxy::error::Code;
+use crate::proxy::remedy::{self, Asked};
+use crate::proxy::verdict::Verdict;
+use crate::token::Because;
+
+impl Record {
+    /// `route` is the masked path.
+    pub(super) fn note(&self, details: &Details, route: &str, took: Duration) {
+        let labels = details
+            .account
+            .as_ref()
+            .map(|account| account.token.labels());
+        let operation = details
+            .soap
+            .map(|(_version, operation)| operation.unwrap_or("other"));
+        self.ledger.note(&Call {
+            at: SystemTime::now(),
+            duration: took,
+            tenant: labels.as_ref().map(|labels| labels.tenant.as_str()),
+            account: labels.as_ref().map(|labels| labels.account.as_str()),
+            api: details.api.map(Api::name),
+            client: details.client(),
+            method: method_label(&self.method),
+            route,
+            operation,
+            object_types: &details.object_types,
+            status: details.status.unwrap_or(CLIENT_GONE).as_u16(),
+            permitted: details.permitted,
+            would_refuse: details.would_refuse.map(Code::name),
+            scope: details.scope.zip(details.said_of_scope()),
+            trouble: details.trouble(self.path(details), operation),
+        });
+    }
+}
+
+impl Details {
+    /// What the tenant's answer says of the scope that the call needs.
+    fn said_of_scope(&self) -> Option<Said> {
+        let status = self.upstream_status?;
+        match self.judged? {
+            (Verdict::NotPermitted, _)
+            | (Verdict::Refused, Some(Because::RouteRests | Because::ReplayRefused)) => {
+                Some(Said::Missing)
+            }
+            (Verdict::Accepted, _) if status == http::StatusCode::FORBIDDEN => Some(Said::Missing),
+            (Verdict::Accepted, _) => Some(Said::Accepted),
+            _ => None,
+        }
+    }
+
+    fn trouble(&self, path: &str, operation: Option<&'static str>) -> Option<Trouble> {
+        if let (Some(code), Some(Told { what, fix })) = (self.error, &self.told) {
+            return Some(Trouble {
+                code: Some(code.name()),
+                what: what.clone(),
+                fix: fix.clone(),
+            });
+        }
+        let (verdict, because) = self.judged?;
+        let status = self.upstream_status?;
+        if !remedy::is_trouble(verdict, status) {
+            return None;
+        }
+        let object = self.object_types.first().map(|object| object_type(object));
+        let asked = Asked {
+            root: self.operation(path),
+            operation,
+            object_type: object.as_deref(),
+            is_core: self
+                .account
+                .as_ref()
+                .is_some_and(|account| account.token.endpoint().settings().kind.is_core()),
+            scope: self.scope,
+        };
+        Some(Trouble {
+            code: verdict::code(verdict, because),
+            what: remedy::what(self.advice.as_deref(), status),
+            fix: remedy::fix(verdict, because, status, &asked),
+        })
+    }
+}
