@@ -1,14 +1,17 @@
-//! The admin listener: health, metrics, and the pages for logins. Never shows a token.
+//! The admin listener: health, metrics, the pages for logins, and actions on the running proxy. Never shows a token.
 //!
 //! Runs beside the workers, so that a busy or stuck worker cannot make a healthy proxy look dead.
 
+mod action;
 mod alone;
 mod form;
 mod gate;
 mod health;
+mod log;
 mod login;
 mod origin;
 mod page;
+mod quit;
 mod session;
 mod sign_in;
 mod status;
@@ -31,7 +34,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::login::{Desk, Tenant};
 use crate::metrics::Metrics;
@@ -60,6 +63,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Who knows it may do more than look at health and metrics.
     pub token: Option<Secret>,
+    /// Whether the process may be stopped here.
+    pub quit: bool,
 }
 
 /// What the admin listener shows, and to whom.
@@ -72,6 +77,8 @@ pub struct Admin {
     listen: SocketAddr,
     gate: Arc<Gate>,
     sessions: Arc<Sessions>,
+    may_quit: bool,
+    quit_asked: Arc<Notify>,
 }
 
 impl Admin {
@@ -96,6 +103,8 @@ impl Admin {
             listen: settings.listen,
             gate: Arc::new(Gate::new(settings.listen, settings.token.as_ref())?),
             sessions: Arc::new(Sessions::new()?),
+            may_quit: settings.quit,
+            quit_asked: Arc::default(),
         })
     }
 
@@ -106,11 +115,12 @@ impl Admin {
     /// The system gives no random numbers.
     pub fn next(
         &self,
-        token: Option<&Secret>,
+        settings: &Settings,
         logins: HashMap<String, Tenant>,
         are_kept: bool,
         tenants: Vec<String>,
     ) -> Result<Self, Unspecified> {
+        let token = settings.token.as_ref();
         let (gate, sessions) = if self.gate.is_for(token) {
             (Arc::clone(&self.gate), Arc::clone(&self.sessions))
         } else {
@@ -127,7 +137,15 @@ impl Admin {
             listen: self.listen,
             gate,
             sessions,
+            may_quit: settings.quit,
+            quit_asked: Arc::clone(&self.quit_asked),
         })
+    }
+
+    /// Told when somebody who may has asked the process to stop.
+    #[must_use]
+    pub fn quit_asked(&self) -> Arc<Notify> {
+        Arc::clone(&self.quit_asked)
     }
 }
 
@@ -245,11 +263,13 @@ impl Admin {
             "/" => status::show(&told, asked.is_get()),
             CALLBACK => self.callback(asked, ticket.as_ref()).await,
             "/login" => self.all_logins(asked),
+            "/log" => self.log(asked, ticket, body).await,
+            "/quitquitquit" => self.quit(asked, ticket, body).await,
             path => match path.strip_prefix("/login/") {
                 Some(tenant) => self.login(asked, tenant, ticket, body).await,
                 None => text(
                     StatusCode::NOT_FOUND,
-                    "Here are /, /livez, /readyz, /startupz, /metrics and /login.\n",
+                    "Here are /, /livez, /readyz, /startupz, /metrics, /login and /log.\n",
                 ),
             },
         }

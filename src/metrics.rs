@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// A call through the proxy, in seconds: from a cached token and a fast route up to the vendor's 300 s.
@@ -64,6 +64,10 @@ pub struct Metrics {
     pub shared_state_up: IntGauge,
     /// Questions that Redis did not answer, by operation.
     pub shared_state_errors_total: IntCounterVec,
+    /// Spans that the collector has taken.
+    pub spans_exported_total: IntCounter,
+    /// Spans that were not sent, by reason: no room, no collector, or refused by it.
+    pub spans_dropped_total: IntCounterVec,
 }
 
 impl Metrics {
@@ -186,8 +190,20 @@ impl Metrics {
                 "Questions that Redis did not answer, or not in time.",
                 &["operation"],
             )?,
+            spans_exported_total: families.register(IntCounter::with_opts(named(
+                "spans_exported_total",
+                "Spans that the OpenTelemetry collector has taken.",
+            ))?)?,
+            spans_dropped_total: families.counters(
+                "spans_dropped_total",
+                "Spans that did not reach the OpenTelemetry collector.",
+                &["reason"],
+            )?,
             registry: registry.clone(),
         };
+        for reason in ["queue_full", "not_exported", "rejected"] {
+            metrics.spans_dropped_total.with_label_values(&[reason]);
+        }
         let build_info = families.gauges("build_info", "The version that runs.", &["version"])?;
         build_info
             .with_label_values(&[env!("CARGO_PKG_VERSION")])

@@ -11,10 +11,11 @@ use tokio::runtime::Handle;
 use super::StartError;
 use crate::audit::Audit;
 use crate::authority::{Authority, AuthorityError};
+use crate::collector::{self, Collector};
 use crate::config::AuthorityPlace;
 use crate::login;
 use crate::metrics::Metrics;
-use crate::proxy::{self, Proxy};
+use crate::proxy::{self, Proxy, Watchers};
 use crate::server::{self, Address, BindError, Bound};
 use crate::state::{self, Directory, Keeper, Shared, SharedSettings, StateError};
 use crate::upstream::{self, Trust, Upstream};
@@ -25,6 +26,7 @@ pub(super) struct Built {
     pub(super) upstream: Arc<Upstream>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) keeper: Keeper,
+    pub(super) collector: Option<Collector>,
 }
 
 impl Built {
@@ -40,6 +42,7 @@ pub(super) fn build(
     state: Option<state::Settings>,
     shared: Option<SharedSettings>,
     audit: Option<Arc<Audit>>,
+    collector: Option<collector::Settings>,
 ) -> Result<Built, StartError> {
     let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
     let upstream = Upstream::new(upstream);
@@ -47,11 +50,16 @@ pub(super) fn build(
         Some(shared) => Keeper::Shared(share(shared, &metrics)?),
         None => directory(&proxy, state)?,
     };
+    let collector = collector.and_then(|settings| collect(settings, &upstream, &metrics));
+    let watchers = Watchers {
+        audit,
+        tracer: collector.as_ref().map(Collector::tracer).cloned(),
+    };
     let proxy = Proxy::new(
         proxy,
         Arc::clone(&upstream),
         Arc::clone(&metrics),
-        audit,
+        watchers,
         &keeper,
         Handle::current(),
     )?;
@@ -60,7 +68,20 @@ pub(super) fn build(
         upstream,
         metrics,
         keeper,
+        collector,
     })
+}
+
+/// Spans are not worth a proxy that does not start.
+fn collect(
+    settings: collector::Settings,
+    upstream: &Arc<Upstream>,
+    metrics: &Arc<Metrics>,
+) -> Option<Collector> {
+    let started = Collector::start(settings, Arc::clone(upstream), Arc::clone(metrics));
+    started
+        .inspect_err(|error| tracing::warn!("{error}; no spans are sent"))
+        .ok()
 }
 
 /// Where logins are kept, if there are any: who has none leaves the directory to others, as `exec` beside a proxy does.

@@ -82,9 +82,8 @@ impl Running {
         let mut left = self.serving.left();
         left.extend(&listeners.leave);
         let proxy = before.next(resolved.proxy, &listeners.numbers, &left, &keeper)?;
-        let token = resolved.admin.token.as_ref();
         let admin = self.admin_pages.load();
-        let admin = admin.next(token, proxy.logins(), keeper.outlives(), names);
+        let admin = admin.next(&resolved.admin, proxy.logins(), keeper.outlives(), names);
         let drain = super::Drain::of(&resolved.server);
         let mut listeners = listeners;
         let openings = std::mem::take(&mut listeners.openings);
@@ -109,7 +108,7 @@ impl Running {
         let Prepared {
             proxy, listeners, ..
         } = prepared;
-        telemetry::change_level(prepared.telemetry.level);
+        telemetry::configure(&prepared.telemetry);
         // First, so that no new listener is called by ourselves.
         let own = build::own_addresses(&listeners.addresses, self.admin);
         self.upstream.own_addresses(own);

@@ -2,6 +2,8 @@
 //!
 //! Closes by being dropped, so that no way out of the route can forget it. Holds no header value but ids, and no query.
 
+mod traced;
+mod waits;
 mod written;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +24,10 @@ use crate::metrics::Metrics;
 use crate::policy;
 use crate::soap::Version;
 use crate::soap::envelope::{Envelope, Operation};
+use crate::telemetry;
+use waits::Waits;
+
+pub(super) use traced::{CANCELLED, Traced};
 
 /// The one client of a proxy that has no `[clients]`.
 const ANYONE: &str = "anonymous";
@@ -36,6 +42,7 @@ pub(super) struct Record {
     target: Uri,
     request_id: HeaderValue,
     trace_id: Option<String>,
+    traced: Option<Traced>,
     progress: Arc<Progress>,
     bytes_out: AtomicU64,
     audit: Option<Arc<Audit>>,
@@ -55,7 +62,14 @@ struct Details {
     status: Option<StatusCode>,
     upstream_status: Option<StatusCode>,
     upstream: Duration,
+    throttled: bool,
+    /// What became of a refusal: the metric's word.
+    refusal: Option<&'static str>,
     replayed: bool,
+    /// What became of the replay: the metric's word.
+    replay: Option<&'static str>,
+    attempts: u32,
+    waits: Waits,
     error: Option<Code>,
     cause: Option<String>,
     advice: Option<&'static str>,
@@ -68,15 +82,21 @@ impl Record {
         head: &request::Parts,
         progress: Arc<Progress>,
         audit: Option<Arc<Audit>>,
+        traced: Option<Traced>,
     ) -> Arc<Self> {
         metrics.requests_in_flight.inc();
+        let trace_id = match &traced {
+            Some(traced) => Some(traced.trace_id()),
+            None => headers::trace_id(&head.headers).map(str::to_owned),
+        };
         Arc::new(Self {
             metrics: Arc::clone(metrics),
             started: Instant::now(),
             method: head.method.clone(),
             target: head.uri.clone(),
             request_id: headers::request_id(&head.headers),
-            trace_id: headers::trace_id(&head.headers).map(str::to_owned),
+            trace_id,
+            traced,
             progress,
             bytes_out: AtomicU64::new(0),
             audit,
@@ -127,6 +147,7 @@ impl Record {
         let mut details = self.details();
         details.upstream_status = Some(status);
         details.upstream = took;
+        self.attempted(&mut details, took);
         if let (Some(account), Some(api)) = (&details.account, details.api) {
             let labels = account.token.labels();
             let family = &self.metrics.upstream_duration_seconds;
@@ -170,6 +191,7 @@ impl Record {
 
     /// The tenant said: too many calls.
     pub(super) fn throttled(&self) {
+        self.details().throttled = true;
         if let Some((tenant, api)) = self.tenant_and_api() {
             self.metrics
                 .throttled_total
@@ -178,7 +200,8 @@ impl Record {
         }
     }
 
-    pub(super) fn refused(&self, cause: &str) {
+    pub(super) fn refused(&self, cause: &'static str) {
+        self.details().refusal = Some(cause);
         if let Some((tenant, api)) = self.tenant_and_api() {
             self.metrics
                 .refusals_total
@@ -187,14 +210,16 @@ impl Record {
         }
     }
 
-    pub(super) fn replayed(&self, outcome: &str) {
+    pub(super) fn replayed(&self, outcome: &'static str) {
         if let Some((tenant, api)) = self.tenant_and_api() {
             self.metrics
                 .replays_total
                 .with_label_values(&[tenant.as_str(), api, outcome])
                 .inc();
         }
-        self.details().replayed = true;
+        let mut details = self.details();
+        details.replayed = true;
+        details.replay = Some(outcome);
     }
 
     pub(super) fn advised(&self, advice: &'static str) {
@@ -217,7 +242,10 @@ impl Record {
     }
 
     pub(super) fn answering(&self, status: StatusCode) {
-        self.details().status = Some(status);
+        let after = self.started.elapsed();
+        let mut details = self.details();
+        details.status = Some(status);
+        details.waits.answered = Some(after);
     }
 
     pub(super) fn sent(&self, bytes: usize) {
@@ -238,7 +266,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let details = std::mem::take(
+        let mut details = std::mem::take(
             self.details
                 .get_mut()
                 .unwrap_or_else(PoisonError::into_inner),
@@ -246,9 +274,12 @@ impl Drop for Record {
         let took = self.started.elapsed();
         self.metrics.requests_in_flight.dec();
         self.count(&details, took);
-        if tracing::enabled!(target: "access", tracing::Level::INFO) {
-            self.log(&details, took);
+        if let Some(traced) = self.traced.take() {
+            traced::conclude(traced, &self.method, &details);
         }
+        let is_slow = telemetry::is_slow(took);
+        details.cause = details.causes(took, is_slow);
+        self.log(&details, took, is_slow);
         if let Some(audit) = self.audit.as_ref().filter(|_| !details.unaudited) {
             audit.write(self.audit_line(&details, took));
         }
@@ -258,6 +289,16 @@ impl Drop for Record {
 impl Details {
     fn client(&self) -> &str {
         self.client.as_ref().map_or(ANYONE, |client| client.name())
+    }
+
+    /// Whether there is nothing to be said of it: it may be left out of a sample.
+    fn is_ordinary(&self) -> bool {
+        self.status.is_some_and(|status| {
+            status.is_informational() || status.is_success() || status.is_redirection()
+        }) && self.error.is_none()
+            && self.cause.is_none()
+            && !self.replayed
+            && !self.throttled
     }
 
     /// The SOAP operation, or the REST API's service root.

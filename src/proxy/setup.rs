@@ -13,11 +13,12 @@ use super::envelope::Desk;
 use super::outbound::Patience;
 use super::replay::Budget;
 use super::route::{Router, Tenant, UNNAMED_MAX};
-use super::{ListenerSelection, OtherHosts, Settings, TenantSettings};
+use super::{ListenerSelection, OtherHosts, Settings, TenantSettings, Watchers};
 use crate::audit::Audit;
 use crate::identity::{Clients, Throttle};
 use crate::login;
 use crate::metrics::Metrics;
+use crate::spans::Tracer;
 use crate::state::Keeper;
 use crate::token::{Endpoint, TokenStore, Unavailable};
 use crate::upstream::{DestinationError, Trust, TrustError, Upstream};
@@ -60,6 +61,7 @@ pub struct Proxy {
     pub(super) desk: Desk,
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: Option<Arc<Audit>>,
+    pub(super) tracer: Option<Arc<Tracer>>,
     pub(super) patience: Patience,
     pub(super) replay_size_max: usize,
     pub(super) via: bool,
@@ -77,6 +79,7 @@ struct Ground {
     upstream: Arc<Upstream>,
     metrics: Arc<Metrics>,
     audit: Option<Arc<Audit>>,
+    tracer: Option<Arc<Tracer>>,
     budget: Arc<Budget>,
     throttle: Arc<Throttle>,
     closing: Arc<watch::Sender<bool>>,
@@ -88,7 +91,7 @@ impl Proxy {
         settings: Settings,
         upstream: Arc<Upstream>,
         metrics: Arc<Metrics>,
-        audit: Option<Arc<Audit>>,
+        watchers: Watchers,
         keeper: &Keeper,
         mints: Handle,
     ) -> Result<Arc<Self>, SetupError> {
@@ -101,10 +104,12 @@ impl Proxy {
             closing: Arc::new(watch::Sender::new(false)),
             upstream,
             metrics,
-            audit,
+            audit: watchers.audit,
+            tracer: watchers.tracer.clone(),
         };
+        let store = store.sharing(keeper.shared().cloned());
         let legacy = Legacy {
-            store: Arc::new(store.sharing(keeper.shared().cloned())),
+            store: Arc::new(store.traced(watchers.tracer)),
             trusts: Arc::default(),
             endpoints: Arc::default(),
             before: None,
@@ -130,6 +135,7 @@ impl Proxy {
             upstream: Arc::clone(&self.upstream),
             metrics: Arc::clone(&self.metrics),
             audit: self.audit.clone(),
+            tracer: self.tracer.clone(),
             budget: Arc::clone(&self.budget),
             throttle: Arc::clone(&self.throttle),
             closing: Arc::clone(&self.closing),
@@ -190,6 +196,7 @@ impl Proxy {
             budget: ground.budget,
             metrics: ground.metrics,
             audit: ground.audit,
+            tracer: ground.tracer,
             closing: ground.closing,
             upstream: ground.upstream,
             further_roots: settings
@@ -231,7 +238,7 @@ impl Proxy {
                 continue;
             };
             let name = tenant.name().to_owned();
-            asking.spawn(async move { (name, account.token.current(true).await) });
+            asking.spawn(async move { (name, account.token.current(true, None).await) });
         }
         while let Some(asked) = asking.join_next().await {
             if let Ok((name, outcome)) = asked {

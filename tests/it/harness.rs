@@ -98,6 +98,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         admin: admin::Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             token: None,
+            quit: false,
         },
         proxy: proxy::Settings {
             tenants: vec![acme],
@@ -133,7 +134,10 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         telemetry: telemetry::Settings {
             format: None,
             level: tracing::Level::INFO,
+            sample: 1.0,
+            slow: 10 * second,
         },
+        collector: None,
         file: None,
         warnings: Vec::new(),
     }
