@@ -109,20 +109,20 @@ fn account(runtime: &Runtime) -> Arc<Account> {
         account: "default".to_owned(),
     };
     let account = store.account(&Arc::new(endpoint), None, labels);
-    runtime.block_on(account.current(true)).unwrap();
+    runtime.block_on(account.current(true, None)).unwrap();
     account
 }
 
 fn token_fast_path(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let account = account(&runtime);
-    let token = runtime.block_on(account.current(true)).unwrap();
+    let token = runtime.block_on(account.current(true, None)).unwrap();
     let route = Route::rest("GET", "/asset/v1/content/assets");
     criterion.bench_function("token: current, fresh", |bencher| {
         bencher.iter(|| {
             let waker = std::task::Waker::noop();
             let mut context = std::task::Context::from_waker(waker);
-            let mut asking = std::pin::pin!(account.current(true));
+            let mut asking = std::pin::pin!(account.current(true, None));
             black_box(asking.as_mut().poll(&mut context).is_ready())
         });
     });

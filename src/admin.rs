@@ -1,14 +1,18 @@
-//! The admin listener: health, metrics, the status page, and the pages for logins. Never shows a token.
+//! The admin listener: health, metrics, the status page, the pages for logins, and actions on the running proxy. Never shows a
+//! token.
 //!
 //! Runs beside the workers, so that a busy or stuck worker cannot make a healthy proxy look dead.
 
+mod action;
 mod alone;
 mod form;
 mod gate;
 mod health;
+mod log;
 mod login;
 mod origin;
 mod page;
+mod quit;
 mod session;
 mod sign_in;
 mod status;
@@ -31,7 +35,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::ledger::{Ledger, Roll};
 use crate::login::{Desk, Tenant};
@@ -64,6 +68,8 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// Host names that count as its own, in lower case and without a port.
     pub allowed_hosts: Vec<String>,
+    /// Whether the process may be stopped here.
+    pub quit: bool,
 }
 
 /// Tells who there is at the moment.
@@ -81,6 +87,8 @@ pub struct Admin {
     listen: SocketAddr,
     gate: Arc<Gate>,
     sessions: Arc<Sessions>,
+    may_quit: bool,
+    quit_asked: Arc<Notify>,
 }
 
 /// What the status page looks at.
@@ -116,6 +124,8 @@ impl Admin {
             listen: settings.listen,
             gate: Arc::new(Gate::new(settings.listen, settings.token.as_ref())?),
             sessions: Arc::new(Sessions::new()?),
+            may_quit: settings.quit,
+            quit_asked: Arc::default(),
         })
     }
 
@@ -152,7 +162,15 @@ impl Admin {
             listen: self.listen,
             gate,
             sessions,
+            may_quit: settings.quit,
+            quit_asked: Arc::clone(&self.quit_asked),
         })
+    }
+
+    /// Told when somebody who may has asked the process to stop.
+    #[must_use]
+    pub fn quit_asked(&self) -> Arc<Notify> {
+        Arc::clone(&self.quit_asked)
     }
 }
 
@@ -271,11 +289,13 @@ impl Admin {
             "/status.json" => self.status(asked, status::json),
             CALLBACK => self.callback(asked, ticket.as_ref()).await,
             "/login" => self.all_logins(asked),
+            "/log" => self.log(asked, ticket, body).await,
+            "/quitquitquit" => self.quit(asked, ticket, body).await,
             path => match path.strip_prefix("/login/") {
                 Some(tenant) => self.login(asked, tenant, ticket, body).await,
                 None => text(
                     StatusCode::NOT_FOUND,
-                    "Here are /, /status.json, /livez, /readyz, /startupz, /metrics and /login.\n",
+                    "Here are /, /status.json, /livez, /readyz, /startupz, /metrics, /login and /log.\n",
                 ),
             },
         }

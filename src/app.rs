@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Admin, Health};
 use crate::audit::{self, Audit};
 use crate::authority::{Authority, AuthorityError};
+use crate::collector::Collector;
 use crate::config::{AuthorityPlace, Resolved};
 use crate::login::Desk;
 use crate::metrics::Metrics;
@@ -32,6 +34,8 @@ pub use signals::run;
 const CLOSING_NOTICE: Duration = Duration::from_secs(1);
 /// How long the answer to a refresh token that is under way is waited for.
 const REFRESH_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the last spans are waited for.
+const SPANS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the last audit records are waited for.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -80,6 +84,7 @@ pub struct Running {
     upstream: Arc<Upstream>,
     metrics: Arc<Metrics>,
     audit: Option<Arc<Audit>>,
+    collector: Option<Collector>,
     keeper: Keeper,
     authority: Option<Arc<Authority>>,
     authority_place: AuthorityPlace,
@@ -117,27 +122,24 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
         resolved.state,
         resolved.shared,
         resolved.audit.as_ref(),
+        resolved.collector,
     )?;
     let desk = Desk::new(built.logins(), built.keeper.outlives());
-    let (proxy, metrics) = (built.proxy, built.metrics);
+    let metrics = built.metrics;
     let optional = &resolved.optional_listeners;
     let listeners = listeners::plan(&resolved.server, optional, None, 0, &metrics)?;
     let (admin_listener, admin_address) = build::bind_admin(resolved.admin.listen).await?;
     let health = Arc::new(Health::default());
-    let addresses = listeners.addresses;
-    log_addresses(&addresses, admin_address);
-    let own = build::own_addresses(&addresses, admin_address);
+    log_addresses(&listeners.addresses, admin_address);
+    let own = build::own_addresses(&listeners.addresses, admin_address);
     built.upstream.own_addresses(own);
     let drain = Drain::of(&resolved.server);
     tell_limits(&resolved.server, &metrics);
-    let present = Arc::new(ArcSwap::new(proxy));
+    let present = Arc::new(ArcSwap::new(built.proxy));
     let presented = Arc::clone(&present);
-    let serving = server::serve(
-        listeners.openings,
-        resolved.server,
-        authority.clone(),
-        move || Station::new(Arc::clone(&presented)),
-    )?;
+    let station = move || Station::new(Arc::clone(&presented));
+    let (openings, own_authority) = (listeners.openings, authority.clone());
+    let serving = server::serve(openings, resolved.server, own_authority, station)?;
     resolved.admin.listen = admin_address;
     let sight = build::sight(&present.load());
     let admin_pages = admin(desk, &resolved.admin, &health, &metrics, tenants, sight)?;
@@ -151,7 +153,7 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
     ];
     metrics.configuration_loaded(SystemTime::now());
     Ok(Running {
-        addresses,
+        addresses: listeners.addresses,
         admin: admin_address,
         health,
         present,
@@ -159,6 +161,7 @@ pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
         upstream: built.upstream,
         metrics,
         audit: built.audit,
+        collector: built.collector,
         keeper: built.keeper,
         authority,
         authority_place: resolved.authority,
@@ -203,6 +206,7 @@ pub fn desk(resolved: Resolved) -> Result<Desk, StartError> {
         resolved.upstream,
         resolved.state,
         resolved.shared,
+        None,
         None,
     )?;
     Ok(Desk::new(built.logins(), built.keeper.outlives()))
@@ -279,6 +283,12 @@ impl Running {
         self.authority.as_ref()
     }
 
+    /// Told when the process is asked to stop over HTTP, where that is allowed.
+    #[must_use]
+    pub fn quit_asked(&self) -> Arc<Notify> {
+        self.admin_pages.load().quit_asked()
+    }
+
     /// Unready first, still serving; then no new connections; then the end of what is in flight, within bounds. Tells
     /// whether all of it ended by itself.
     pub async fn stop(self) -> bool {
@@ -304,6 +314,11 @@ impl Running {
             tracing::error!(
                 "stopping while a refresh token is under way: its tenant may need a new login"
             );
+        }
+        if let Some(collector) = self.collector
+            && !collector.finish(SPANS_PATIENCE).await
+        {
+            tracing::warn!("not all spans could be sent");
         }
         if let Some(audit) = self.audit
             && !tokio::task::spawn_blocking(move || audit.flush(AUDIT_PATIENCE))

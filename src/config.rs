@@ -31,7 +31,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::secret::Secret;
-use crate::{admin, audit, proxy, server, state, telemetry, upstream};
+use crate::{admin, audit, collector, proxy, server, state, telemetry, upstream};
 
 pub use fault::{Fault, Faults, Origin};
 pub use reference::{reference, variables};
@@ -71,6 +71,8 @@ pub struct Resolved {
     pub upstream: upstream::Settings,
     /// How it logs.
     pub telemetry: telemetry::Settings,
+    /// Where spans go, if they go anywhere.
+    pub collector: Option<collector::Settings>,
     /// The file that was used; `None` where there is none.
     pub file: Option<PathBuf>,
     /// What is odd, but no fault.

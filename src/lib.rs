@@ -3,6 +3,7 @@
 pub mod app;
 pub mod authority;
 pub mod cli;
+pub mod collector;
 pub mod config;
 pub mod facade;
 pub mod identity;
@@ -12,6 +13,7 @@ pub mod policy;
 pub mod proxy;
 pub mod server;
 pub mod soap;
+pub mod spans;
 pub mod state;
 pub mod token;
 pub mod upstream;

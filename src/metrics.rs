@@ -92,6 +92,10 @@ pub struct Metrics {
     pub audit_failing: IntGauge,
     /// Lines that the audit log has lost.
     pub audit_lines_lost_total: IntCounter,
+    /// Spans that the collector has taken.
+    pub spans_exported_total: IntCounter,
+    /// Spans that were not sent, by reason: no room, no collector, or refused by it.
+    pub spans_dropped_total: IntCounterVec,
 }
 
 impl Metrics {
@@ -136,11 +140,16 @@ impl Metrics {
             shared_state_errors_total: families.counters(&family::SHARED_STATE_ERRORS_TOTAL)?,
             audit_failing: families.gauge(&family::AUDIT_FAILING)?,
             audit_lines_lost_total: families.counter(&family::AUDIT_LINES_LOST_TOTAL)?,
+            spans_exported_total: families.counter(&family::SPANS_EXPORTED_TOTAL)?,
+            spans_dropped_total: families.counters(&family::SPANS_DROPPED_TOTAL)?,
             registry: registry.clone(),
         };
         for operation in label::names(&label::SHARED_OPERATIONS) {
             let errors = &metrics.shared_state_errors_total;
             errors.with_label_values(&[operation]);
+        }
+        for reason in label::names(&label::SPAN_LOSSES) {
+            metrics.spans_dropped_total.with_label_values(&[reason]);
         }
         families
             .gauges(&family::BUILD_INFO)?

@@ -35,6 +35,7 @@ mod vendor;
 mod verdict;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
 use http::{Extensions, HeaderValue, Method, Response, StatusCode, request};
@@ -42,7 +43,7 @@ use hyper::body::Incoming;
 
 pub use answer::AnswerBody;
 pub use error::{Code, ProxyError};
-pub use settings::{AnswerUrls, ListenerSelection, OtherHosts, Settings, TenantSettings};
+pub use settings::{AnswerUrls, ListenerSelection, OtherHosts, Settings, TenantSettings, Watchers};
 pub use setup::{Proxy, SetupError};
 pub use station::Station;
 
@@ -182,6 +183,9 @@ impl Worker {
         } = visit;
         let proxy = &self.proxy;
         let mut onward = Onward::new(head, record.request_id(), proxy.via);
+        if record.begins_trace() {
+            onward = onward.of_new_trace();
+        }
         if let Some(business_unit) = choice.tenant().business_unit() {
             onward = onward.of_business_unit(business_unit);
         }
@@ -221,9 +225,13 @@ impl Worker {
 
     async fn token(&self, call: &Call<'_>) -> Result<Arc<AccessToken>, ProxyError> {
         let account = call.choice.account();
+        let (replayable, context) = (call.payload.replayable(), call.record.context());
+        let started = Instant::now();
         let asked = self
-            .unless_closing(account.token.current(call.payload.replayable()))
-            .await?;
+            .unless_closing(account.token.current(replayable, context))
+            .await;
+        call.record.waited_for_token(started.elapsed());
+        let asked = asked?;
         asked.map_err(|unavailable| {
             let tenant = call.choice.tenant();
             tenant.account_refused(account, &unavailable.error);
@@ -298,10 +306,19 @@ impl Worker {
     async fn cure(&self, call: &mut Call<'_>, refusal: Outcome) -> Result<Outcome, ProxyError> {
         let account = Arc::clone(&call.choice.account().token);
         let replayable = call.payload.replayable();
+        let (route, context) = (call.route, call.record.context());
+        let started = Instant::now();
         let cure = self
-            .unless_closing(account.replace(&refusal.token, call.route, Attempt::First, replayable))
-            .await?;
-        let token = match cure {
+            .unless_closing(account.replace(
+                &refusal.token,
+                route,
+                Attempt::First,
+                replayable,
+                context,
+            ))
+            .await;
+        call.record.waited_for_token(started.elapsed());
+        let token = match cure? {
             AfterRefusal::Replay(token) if call.payload.replayable() => token,
             AfterRefusal::Replay(_) => {
                 call.record.refused(verdict::cause(Because::NotReplayable));
@@ -328,7 +345,7 @@ impl Worker {
         }
         call.record.replayed("refused");
         account
-            .replace(&outcome.token, call.route, Attempt::Replay, false)
+            .replace(&outcome.token, route, Attempt::Replay, false, context)
             .await;
         Ok(outcome.stands(Because::ReplayRefused))
     }

@@ -3,10 +3,11 @@
 //! Lines are handed to a thread that writes them, so that a slow reader of stderr does not slow requests; at the bound of
 //! its queue lines are dropped and not waited for.
 
+mod in_force;
+
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
-use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -18,6 +19,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
+
+pub use in_force::{Change, InForce, change_for, configure, end_change, in_force, is_slow, sample};
 
 /// Lines that wait for the writing thread.
 const LINES_MAX: usize = 8192;
@@ -38,6 +41,10 @@ pub struct Settings {
     pub format: Option<Format>,
     /// Least severe level that is written.
     pub level: tracing::Level,
+    /// The share of requests that is written of those of which there is nothing to be said, from 0 to 1.
+    pub sample: f64,
+    /// A request that takes longer is written as a slow one; none is where this is zero.
+    pub slow: Duration,
 }
 
 /// Starts logging for the whole process; what is still to be written is written when the guard is dropped. `None` if
@@ -61,24 +68,11 @@ pub fn start(settings: &Settings) -> Option<WorkerGuard> {
     if subscriber.try_init().is_err() {
         return None;
     }
-    let change = move |level| {
+    in_force::start(settings, move |level| {
         // Fails only where nothing is logged any more.
         let _gone = handle.reload(LevelFilter::from_level(level));
-    };
-    // Whoever started logging comes first.
-    let _set = CHANGE_LEVEL.set(Box::new(change));
+    });
     Some(guard)
-}
-
-type ChangeLevel = Box<dyn Fn(tracing::Level) + Send + Sync>;
-
-static CHANGE_LEVEL: OnceLock<ChangeLevel> = OnceLock::new();
-
-/// Another level holds from now on, if logging was started here.
-pub fn change_level(level: tracing::Level) {
-    if let Some(change) = CHANGE_LEVEL.get() {
-        change(level);
-    }
 }
 
 struct Lines {

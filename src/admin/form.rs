@@ -15,6 +15,7 @@ const SIZE_MAX: usize = 16 << 10;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fields of a form.
+#[derive(Default)]
 pub(super) struct Form(HashMap<String, Zeroizing<String>>);
 
 impl Form {
@@ -56,6 +57,11 @@ impl Form {
             }
         }
         Ok(Self(fields))
+    }
+
+    /// The names of its fields.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
     }
 
     /// A field; empty where there is none.

@@ -12,10 +12,11 @@ use super::StartError;
 use crate::admin::Sight;
 use crate::audit::{self, Audit};
 use crate::authority::{Authority, AuthorityError};
+use crate::collector::{self, Collector};
 use crate::config::AuthorityPlace;
 use crate::login;
 use crate::metrics::Metrics;
-use crate::proxy::{self, Proxy};
+use crate::proxy::{self, Proxy, Watchers};
 use crate::server::{self, Address, BindError, Bound};
 use crate::state::{self, Directory, Keeper, Shared, SharedSettings, StateError};
 use crate::upstream::{self, Trust, Upstream};
@@ -27,6 +28,7 @@ pub(super) struct Built {
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) keeper: Keeper,
+    pub(super) collector: Option<Collector>,
 }
 
 impl Built {
@@ -42,6 +44,7 @@ pub(super) fn build(
     state: Option<state::Settings>,
     shared: Option<SharedSettings>,
     audit: Option<&audit::Settings>,
+    collector: Option<collector::Settings>,
 ) -> Result<Built, StartError> {
     let metrics = Metrics::new().map_err(|error| StartError::Process(error.to_string()))?;
     let gauges = audit::Gauges {
@@ -55,11 +58,16 @@ pub(super) fn build(
         Some(shared) => Keeper::Shared(share(shared, &metrics)?),
         None => directory(&proxy, state)?,
     };
+    let collector = collector.and_then(|settings| collect(settings, &upstream, &metrics));
+    let watchers = Watchers {
+        audit: audit.clone(),
+        tracer: collector.as_ref().map(Collector::tracer).cloned(),
+    };
     let proxy = Proxy::new(
         proxy,
         Arc::clone(&upstream),
         Arc::clone(&metrics),
-        audit.clone(),
+        watchers,
         &keeper,
         Handle::current(),
     )?;
@@ -69,7 +77,20 @@ pub(super) fn build(
         metrics,
         audit,
         keeper,
+        collector,
     })
+}
+
+/// Spans are not worth a proxy that does not start.
+fn collect(
+    settings: collector::Settings,
+    upstream: &Arc<Upstream>,
+    metrics: &Arc<Metrics>,
+) -> Option<Collector> {
+    let started = Collector::start(settings, Arc::clone(upstream), Arc::clone(metrics));
+    started
+        .inspect_err(|error| tracing::warn!("{error}; no spans are sent"))
+        .ok()
 }
 
 /// Where logins are kept, if there are any: who has none leaves the directory to others, as `exec` beside a proxy does.

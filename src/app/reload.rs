@@ -110,7 +110,7 @@ impl Running {
         let Prepared {
             proxy, listeners, ..
         } = prepared;
-        telemetry::change_level(prepared.telemetry.level);
+        telemetry::configure(&prepared.telemetry);
         // First, so that no new listener is called by ourselves.
         let own = build::own_addresses(&listeners.addresses, self.admin);
         self.upstream.own_addresses(own);

@@ -14,7 +14,7 @@ use crate::config::{Reloadable, Resolved};
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
-/// Serves until a signal, then drains; a second signal ends it at once. With `reloadable`, a configuration that changes is
+/// Serves until a signal, or until it is asked to stop over HTTP, then drains; a second signal ends it at once. With `reloadable`, a configuration that changes is
 /// taken into use.
 pub fn run(resolved: Resolved, reloadable: Reloadable) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -50,11 +50,13 @@ async fn serve_until_signal(
     }
     let mut hang_up = signal(SignalKind::hangup()).map_err(process)?;
     let mut running = start(resolved).await?;
+    let quit_asked = running.quit_asked();
     let (nudge, mut proposals) = watcher::start(reloadable).map_err(process)?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = quit_asked.notified() => break,
             _ = hang_up.recv() => {
                 running.reopen_audit();
                 nudge.read_now();

@@ -192,7 +192,10 @@ impl Walk<'_> {
                     .collect();
                 Raw::List(raws.into_iter().collect::<Option<_>>()?)
             }
-            DeValue::Float(_) => Raw::Other("a decimal number"),
+            DeValue::Float(float) => match float.as_str().parse() {
+                Ok(number) => Raw::Fraction(number),
+                Err(_) => Raw::Other("a decimal number"),
+            },
             DeValue::Datetime(_) => Raw::Other("a date"),
             DeValue::Table(_) => Raw::Other("a table"),
         })

@@ -1,4 +1,4 @@
-//! What a key is: its kind, its default, whether this version serves it. The keys themselves stand in `table`.
+//! What a key is: its kind, its default. The keys themselves stand in `table`.
 //!
 //! Everything that has to know all keys goes by this one table: unknown keys, environment variables, `print-config`, the
 //! JSON Schema and the reference.
@@ -44,21 +44,14 @@ pub(super) enum Kind {
     Duration { zero: bool },
     /// A number of bytes within bounds.
     Size { min: u64, max: u64 },
+    /// A share of all, from 0 to 1.
+    Share,
     /// A member id, as number or numeric text.
     Mid,
     /// A member id or an account's name.
     Account,
     /// Several of those.
     Accounts,
-}
-
-/// Whether this version serves a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Served {
-    /// Yes.
-    Now,
-    /// Only with this value, which says what this version does anyway; written as its environment variable would be.
-    Only(&'static str),
 }
 
 /// One key of the configuration.
@@ -69,7 +62,6 @@ pub(super) struct Key {
     pub(super) kind: Kind,
     /// As an environment variable would give it.
     pub(super) default: Option<&'static str>,
-    pub(super) served: Served,
     /// One line for the reference.
     pub(super) doc: &'static str,
 }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Faults, Origin};
 use super::key_path::{KeyPath, Step};
-use super::keys::{self, ENVIRONMENT_PREFIX, KEYS, Key, Kind, SWITCHES, Served};
-use super::print;
+use super::keys::{self, ENVIRONMENT_PREFIX, KEYS, Key, SWITCHES};
 use super::reload::is_fixed;
 use super::source::{DATA_HOME_VARIABLE, Flag, Sources};
 use super::suggest;
@@ -127,7 +126,7 @@ impl Values {
         self.below(array).into_iter().filter_map(index).collect()
     }
 
-    /// Takes a value, unless it is wrong or this version does not serve it.
+    /// Takes a value, unless it is wrong.
     pub(super) fn accept(
         &mut self,
         path: KeyPath,
@@ -138,11 +137,7 @@ impl Values {
     ) {
         let read = Value::read(key.kind, raw, &origin)
             .map_err(|complaint| (complaint.what, complaint.instead));
-        let served = read.and_then(|value| match refusal(&path, key, &value) {
-            None => Ok(value),
-            Some(refusal) => Err(refusal),
-        });
-        match served {
+        match read {
             Ok(value) => {
                 self.given.insert(path, Given { value, origin });
             }
@@ -269,25 +264,6 @@ impl Values {
             vec![KeyPath::of(key.pattern)]
         }
     }
-}
-
-fn refusal(path: &KeyPath, key: &Key, value: &Value) -> Option<(String, String)> {
-    let Served::Only(only) = key.served else {
-        return None;
-    };
-    if value.plain() == only {
-        return None;
-    }
-    let leaf = path.leaf();
-    let what = format!(
-        "`{leaf} = {}` is not part of this version",
-        print::value_text(key.kind, value)
-    );
-    let only = match key.kind {
-        Kind::Flag | Kind::Count { .. } => only.to_owned(),
-        _ => format!("{only:?}"),
-    };
-    Some((what, format!("write {leaf} = {only}, or leave it out")))
 }
 
 /// `…_SERVICE_HOST`, `…_PORT`, `…_PORT_7362_TCP_ADDR`. No setting of ours looks like that.

@@ -73,7 +73,7 @@ pub(super) fn value_text(kind: Kind, value: &Value) -> String {
     match (kind, value) {
         (Kind::Size { .. }, Value::Number(bytes)) => quoted(&size_text(*bytes)),
         (Kind::Proxy, Value::Text(text)) => quoted(&without_credentials(text)),
-        (_, Value::Number(_) | Value::Flag(_)) => value.plain(),
+        (_, Value::Number(_) | Value::Flag(_) | Value::Share(_)) => value.plain(),
         (_, Value::Text(text)) => quoted(&without_user(text)),
         (_, Value::Secret(_) | Value::Duration(_)) => quoted(&value.plain()),
         (Kind::Paths | Kind::Servers, Value::List(items)) if items.len() == 1 => {

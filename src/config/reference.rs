@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{KEYS, Key, Kind, SECTIONS, Served};
+use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::suggest;
 use super::value::size_text;
 
@@ -37,13 +37,6 @@ pub fn reference() -> String {
     for (table, doc) in SECTIONS {
         section(&mut text, table, doc);
     }
-    text.push_str("\n## Not part of this version\n\nRefused by name, and not ignored:\n\n");
-    for key in KEYS {
-        if let Served::Only(_) = key.served {
-            let name = readable(key.pattern);
-            let _written = writeln!(text, "- `{name}` other than `{}`", default(key));
-        }
-    }
     text
 }
 
@@ -68,16 +61,14 @@ fn section(text: &mut String, table: &str, doc: &str) {
         } else {
             key.leaf()
         };
-        let kind = match (key.kind, key.served) {
-            (Kind::Choice(words), Served::Now) => one_of(words),
-            (kind, _) => kind_text(kind),
+        let kind = match key.kind {
+            Kind::Choice(words) => one_of(words),
+            kind => kind_text(kind),
         };
         let _written = write!(text, "- **`{name}`**: {kind}. {}", key.doc);
-        let _written = match (key.served, key.default) {
-            (Served::Only(_), _) => write!(text, " In this version only `{}`.", default(key)),
-            (_, Some(_)) => write!(text, " Default: `{}`.", default(key)),
-            (_, None) => Ok(()),
-        };
+        if key.default.is_some() {
+            let _written = write!(text, " Default: `{}`.", default(key));
+        }
         if let Some(variable) = key.environment_name() {
             let _written = write!(text, " `{variable}`");
         }
@@ -85,14 +76,10 @@ fn section(text: &mut String, table: &str, doc: &str) {
     }
 }
 
-fn readable(pattern: &str) -> String {
-    pattern.replace(".[]", "[]").replace('*', "NAME")
-}
-
 fn default(key: &Key) -> String {
     let text = key.default.unwrap_or_default();
     match key.kind {
-        Kind::Flag | Kind::Count { .. } | Kind::Mid => text.to_owned(),
+        Kind::Flag | Kind::Count { .. } | Kind::Share | Kind::Mid => text.to_owned(),
         Kind::Addresses | Kind::Texts | Kind::Words => {
             let items = text.split(',').filter(|item| !item.is_empty());
             let items: Vec<String> = items.map(|item| format!("{item:?}")).collect();
@@ -128,6 +115,7 @@ fn kind_text(kind: Kind) -> String {
         Kind::Duration { zero: true } => "duration".to_owned(),
         Kind::Duration { zero: false } => "duration above zero".to_owned(),
         Kind::Size { min, max } => format!("size, {} to {}", size_text(min), size_text(max)),
+        Kind::Share => "number, 0 to 1".to_owned(),
         Kind::Mid => "member id, as number or text".to_owned(),
         Kind::Account => "name or member id".to_owned(),
         Kind::Accounts => "list of names or member ids".to_owned(),

@@ -4,6 +4,7 @@
 mod account;
 mod address;
 mod client;
+mod collector;
 mod egress;
 mod files;
 mod guard;
@@ -83,6 +84,7 @@ pub(super) fn resolve(
         audit: audit(review),
         admin_token: admin_token(review),
         state: state::state(review, &tenants),
+        collector: collector::settings(review),
         tenants: tenants.into_iter().map(|tenant| tenant.settings).collect(),
         clients: clients.into_iter().map(|client| client.settings).collect(),
         default_tenant,
@@ -113,6 +115,7 @@ struct Parts {
     audit: Option<audit::Settings>,
     admin_token: Option<Option<Secret>>,
     state: Option<state::State>,
+    collector: Option<crate::collector::Settings>,
 }
 
 impl Parts {
@@ -127,6 +130,7 @@ impl Parts {
                 listen: self.admin?,
                 token: self.admin_token?,
                 allowed_hosts: self.allowed_hosts.clone(),
+                quit: review.flag("admin.quit"),
             },
             proxy: proxy::Settings {
                 tenants: self.tenants?,
@@ -160,6 +164,7 @@ impl Parts {
             state: kept,
             shared,
             telemetry: telemetry(review),
+            collector: self.collector,
             file,
             warnings: Vec::new(),
         })
@@ -226,6 +231,11 @@ fn telemetry(review: &Review<'_>) -> telemetry::Settings {
             .text(&KeyPath::of("log.level"))
             .and_then(|level| level.parse().ok())
             .unwrap_or(tracing::Level::INFO),
+        sample: match review.value(&KeyPath::of("log.sample")) {
+            Some(Value::Share(share)) => *share,
+            _ => 1.0,
+        },
+        slow: review.duration("log.slow"),
     }
 }
 

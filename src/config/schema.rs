@@ -4,7 +4,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::fault::Origin;
-use super::keys::{KEYS, Key, Kind, SECTIONS, Served};
+use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::value::{Raw, Value};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -160,19 +160,12 @@ fn put_all(object: &mut Json, more: Json) {
 }
 
 fn leaf(key: &Key) -> Json {
-    let mut leaf = match key.served {
-        Served::Only(only) => constant(key.kind, only),
-        Served::Now => values(key.kind),
-    };
+    let mut leaf = values(key.kind);
     put(&mut leaf, "description", json!(key.doc));
     if let Some(default) = key.default {
         put(&mut leaf, "default", plain(key.kind, default));
     }
     leaf
-}
-
-fn constant(kind: Kind, only: &str) -> Json {
-    or_variable(json!({"const": plain(kind, only)}))
 }
 
 fn values(kind: Kind) -> Json {
@@ -201,6 +194,7 @@ fn values(kind: Kind) -> Json {
         Kind::Count { min, max } => {
             or_variable(json!({"type": "integer", "minimum": min, "maximum": max}))
         }
+        Kind::Share => or_variable(json!({"type": "number", "minimum": 0, "maximum": 1})),
         Kind::Duration { .. } => pattern(DURATION),
         Kind::Size { .. } => pattern(SIZE),
         Kind::Mid => json!({"anyOf": [
@@ -229,6 +223,7 @@ fn plain(kind: Kind, text: &str) -> Json {
     match Value::read(kind, Raw::bare(text), &Origin::Default) {
         Ok(Value::Number(number)) if !matches!(kind, Kind::Size { .. }) => json!(number),
         Ok(Value::Flag(flag)) => json!(flag),
+        Ok(Value::Share(share)) => json!(share),
         Ok(Value::List(items)) => items.into_iter().map(|item| json!(item.text)).collect(),
         _ => json!(text),
     }

@@ -1,6 +1,7 @@
 //! What is written, and what is made of it: tables of input and expected faults, so that the inside may change.
 
 mod clients;
+mod collector;
 mod contract;
 mod depth;
 mod documents;

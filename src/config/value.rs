@@ -1,5 +1,7 @@
 //! From what was written to a value of the key's kind. Bounds are checked here; what a value means is not.
 
+mod share;
+
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -19,6 +21,7 @@ pub(super) enum Raw {
         bare: bool,
     },
     Number(i128),
+    Fraction(f64),
     Flag(bool),
     List(Vec<(Raw, Origin)>),
     /// Anything else, by its name.
@@ -37,6 +40,7 @@ impl Raw {
         match self {
             Self::Text { .. } => "text",
             Self::Number(_) => "a number",
+            Self::Fraction(_) => "a decimal number",
             Self::Flag(_) => "true or false",
             Self::List(_) => "a list",
             Self::Other(name) => name,
@@ -89,6 +93,8 @@ pub(super) enum Value {
     /// A count, a size in bytes or a member id.
     Number(u64),
     Duration(Duration),
+    /// From 0 to 1.
+    Share(f64),
 }
 
 /// What is wrong with a value, and what to write instead.
@@ -117,6 +123,7 @@ impl Value {
             Self::Flag(flag) => LIKENESS.hash_one(flag),
             Self::Number(number) => LIKENESS.hash_one(number),
             Self::Duration(duration) => LIKENESS.hash_one(duration),
+            Self::Share(share) => LIKENESS.hash_one(share.to_bits()),
         }
     }
 
@@ -172,6 +179,7 @@ impl Value {
                     "write the MID, a number such as 510001234",
                 ),
             },
+            (Kind::Share, raw) => share::read(raw),
             (Kind::Duration { zero }, Raw::Text { text, .. }) => duration(&text, zero),
             (Kind::Size { min, max }, Raw::Text { text, .. }) => size(&text, min, max),
             (kind, raw) => text(kind, raw),
@@ -190,6 +198,7 @@ impl Value {
             Self::Flag(flag) => flag.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Duration(duration) => duration_text(*duration),
+            Self::Share(share) => share.to_string(),
         }
     }
 }
@@ -266,6 +275,7 @@ fn wanted(kind: Kind) -> (&'static str, &'static str) {
         Kind::Accounts => ("a list", r#"write a list such as ["emea", 510001236]"#),
         Kind::Flag => ("true or false", "write true or false, without quotes"),
         Kind::Count { .. } => ("a whole number", "write digits, without quotes"),
+        Kind::Share => ("a number", "write a number from 0 to 1, without quotes"),
         Kind::Duration { .. } => ("a duration", r#"write text such as "90s""#),
         Kind::Size { .. } => ("a size", r#"write text such as "4MiB""#),
         Kind::Mid => ("a member id", "write a number such as 510001234"),

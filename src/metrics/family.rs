@@ -276,11 +276,23 @@ pub(super) const AUDIT_LINES_LOST_TOTAL: Family = counter(
     &[],
     "Lines of the audit log that were lost for want of room.",
 );
+pub(super) const SPANS_EXPORTED_TOTAL: Family = counter(
+    "spans_exported_total",
+    &[],
+    "Spans that the OpenTelemetry collector has taken.",
+)
+.noting("Stays 0 where no collector is named: [tracing.md](tracing.md).");
+pub(super) const SPANS_DROPPED_TOTAL: Family = counter(
+    "spans_dropped_total",
+    &["reason"],
+    "Spans that did not reach the OpenTelemetry collector.",
+)
+.telling(&[("reason", &label::SPAN_LOSSES)]);
 pub(super) const BUILD_INFO: Family =
     gauge("build_info", &["version"], "The version that runs.").noting("Always 1.");
 
 /// All families of the proxy's own.
-pub const FAMILIES: [Family; 30] = [
+pub const FAMILIES: [Family; 32] = [
     REQUESTS_TOTAL,
     REQUEST_DURATION_SECONDS,
     UPSTREAM_DURATION_SECONDS,
@@ -310,5 +322,7 @@ pub const FAMILIES: [Family; 30] = [
     SHARED_STATE_ERRORS_TOTAL,
     AUDIT_FAILING,
     AUDIT_LINES_LOST_TOTAL,
+    SPANS_EXPORTED_TOTAL,
+    SPANS_DROPPED_TOTAL,
     BUILD_INFO,
 ];

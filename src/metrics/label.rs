@@ -107,3 +107,10 @@ pub const SHARED_OPERATIONS: [Value; 8] = [
     ("tend_login", "a refresh token may still be on its way"),
     ("write_login", "here is a login"),
 ];
+
+/// `reason` of a span that was not sent.
+pub const SPAN_LOSSES: [Value; 3] = [
+    ("queue_full", "there was no room for it"),
+    ("not_exported", "the collector gave no answer that counts"),
+    ("rejected", "the collector refused it"),
+];

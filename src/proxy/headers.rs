@@ -10,10 +10,12 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, request};
 
 use super::route::Selected;
+use crate::spans::Context;
 use crate::token::{AccessToken, InstanceUrl};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 const REQUEST_ID_SIZE_MAX: usize = 128;
 const BUSINESS_UNIT: HeaderName = HeaderName::from_static("pardot-business-unit-id");
 /// The token of core Salesforce's Bulk API 1.0.
@@ -92,6 +94,14 @@ impl Onward {
             let ours = if gzip { "gzip" } else { "identity" };
             self.headers
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static(ours));
+        }
+        self
+    }
+
+    /// For a trace that begins here: what the caller says of one is of none.
+    pub(super) fn of_new_trace(mut self) -> Self {
+        for name in [TRACE_PARENT, TRACE_STATE] {
+            self.headers.remove(name);
         }
         self
     }
@@ -232,6 +242,13 @@ pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
         let made = format!("{:032x}", fastrand::u128(..));
         HeaderValue::try_from(made).unwrap_or(HeaderValue::from_static("-"))
     })
+}
+
+/// The span that the caller says its request belongs to; `None` if it says several, or nothing that can be read.
+pub(super) fn trace_context(headers: &HeaderMap) -> Option<Context> {
+    let mut given = headers.get_all(TRACE_PARENT).iter();
+    let context = Context::parse(given.next()?.to_str().ok()?);
+    context.filter(|_| given.next().is_none())
 }
 
 /// The trace id of W3C's `traceparent`.

@@ -9,14 +9,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
-use http::{Extensions, Method, Request, Uri, Version};
+use http::{Extensions, Method, Request, StatusCode, Uri, Version};
 
 use super::asked::Api;
 use super::error::{Code, ProxyError};
-use super::headers::Onward;
-use super::record::Record;
+use super::headers::{Onward, TRACE_PARENT};
+use super::record::{CANCELLED, Record};
 use super::replay::OutBody;
 use crate::server::Connection;
+use crate::spans::{self, Span};
 use crate::token::{AccessToken, InstanceUrl};
 use crate::upstream::{Answer, Pool, SendError};
 
@@ -98,7 +99,12 @@ pub(super) async fn send(
     record: &Arc<Record>,
     connection: &Arc<Connection>,
 ) -> Result<Answer<OutBody>, ProxyError> {
-    let request = outbound.request(token, body)?;
+    let mut request = outbound.request(token, body)?;
+    let span = record.attempt(outbound.instance(token).destination());
+    let context = span.as_ref().map(Span::context);
+    if let Some(traceparent) = context.as_ref().and_then(spans::Context::traceparent) {
+        request.headers_mut().insert(TRACE_PARENT, traceparent);
+    }
     let progress = Arc::clone(record.progress());
     progress.start_again();
     let started = Instant::now();
@@ -110,6 +116,8 @@ pub(super) async fn send(
         record: Arc::clone(record),
         connection: Arc::clone(connection),
         patience,
+        started,
+        span,
     };
     let mut limit = std::pin::pin!(tokio::time::sleep(
         patience.response_head.min(patience.body_stall)
@@ -122,20 +130,20 @@ pub(super) async fn send(
                 Some(left) => limit.as_mut().reset(tokio::time::Instant::now() + left),
                 None => {
                     followed.sending = None;
-                    return Err(timed_out(destination.host(), patience));
+                    return Err(followed.failed(timed_out(destination.host(), patience)));
                 }
             },
         }
     };
     match outcome {
         Ok(answer) => {
-            record.upstream_answered(answer.status(), started.elapsed());
+            followed.answered(answer.status());
             Ok(answer)
         }
         Err(_) if progress.has_caller_failed() => {
-            Err(ProxyError::of_caller(progress.has_stalled()))
+            Err(followed.failed(ProxyError::of_caller(progress.has_stalled())))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(followed.failed(error.into())),
     }
 }
 
@@ -178,6 +186,26 @@ struct Followed {
     record: Arc<Record>,
     connection: Arc<Connection>,
     patience: Patience,
+    started: Instant,
+    span: Option<Span>,
+}
+
+impl Followed {
+    fn answered(&mut self, status: StatusCode) {
+        self.record
+            .upstream_answered(status, self.started.elapsed());
+        if let Some(mut span) = self.span.take() {
+            span.status(status);
+        }
+    }
+
+    fn failed(&mut self, error: ProxyError) -> ProxyError {
+        self.record.upstream_failed(self.started.elapsed());
+        if let Some(mut span) = self.span.take() {
+            span.failed(error.code.name());
+        }
+        error
+    }
 }
 
 impl Future for Followed {
@@ -202,20 +230,29 @@ impl Drop for Followed {
         };
         self.record
             .broke_off("the caller went away before the answer");
+        let mut span = self.span.take();
         if !self.record.progress().has_left() {
+            if let Some(span) = &mut span {
+                span.failed(CANCELLED);
+            }
             return;
         }
-        let (record, connection, patience) = (
+        let (record, connection, patience, started) = (
             Arc::clone(&self.record),
             Arc::clone(&self.connection),
             self.patience,
+            self.started,
         );
-        let started = Instant::now();
         tokio::spawn(async move {
             // Holds the connection's place, so that a drain waits for this too.
             let _place = connection;
             if let Ok(Ok(answer)) = tokio::time::timeout(patience.response_head, sending).await {
                 record.upstream_answered(answer.status(), started.elapsed());
+                if let Some(span) = &mut span {
+                    span.status(answer.status());
+                }
+            } else if let Some(span) = &mut span {
+                span.failed(CANCELLED);
             }
         });
     }

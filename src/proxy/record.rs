@@ -3,6 +3,8 @@
 //! Closes by being dropped, so that no way out of the route can forget it. Holds no header value but ids, and no query.
 
 mod noted;
+mod traced;
+mod waits;
 mod written;
 
 use std::borrow::Cow;
@@ -26,7 +28,11 @@ use crate::metrics::Metrics;
 use crate::policy;
 use crate::soap::Version;
 use crate::soap::envelope::{Envelope, Operation};
+use crate::telemetry;
 use crate::token::Because;
+use waits::Waits;
+
+pub(super) use traced::{CANCELLED, Traced};
 
 /// Object types of one envelope that are remembered.
 const OBJECT_TYPES_MAX: usize = 64;
@@ -39,6 +45,7 @@ pub(super) struct Record {
     target: Uri,
     request_id: HeaderValue,
     trace_id: Option<String>,
+    traced: Option<Traced>,
     progress: Arc<Progress>,
     bytes_out: AtomicU64,
     audit: Option<Arc<Audit>>,
@@ -59,7 +66,14 @@ struct Details {
     status: Option<StatusCode>,
     upstream_status: Option<StatusCode>,
     upstream: Duration,
+    throttled: bool,
+    /// What became of a refusal: the metric's word.
+    refusal: Option<&'static str>,
     replayed: bool,
+    /// What became of the replay: the metric's word.
+    replay: Option<&'static str>,
+    attempts: u32,
+    waits: Waits,
     error: Option<Code>,
     cause: Option<String>,
     advice: Option<Cow<'static, str>>,
@@ -87,15 +101,21 @@ impl Record {
         progress: Arc<Progress>,
         audit: Option<Arc<Audit>>,
         ledger: &Arc<Ledger>,
+        traced: Option<Traced>,
     ) -> Arc<Self> {
         metrics.requests_in_flight.inc();
+        let trace_id = match &traced {
+            Some(traced) => Some(traced.trace_id()),
+            None => headers::trace_id(&head.headers).map(str::to_owned),
+        };
         Arc::new(Self {
             metrics: Arc::clone(metrics),
             started: Instant::now(),
             method: head.method.clone(),
             target: head.uri.clone(),
             request_id: headers::request_id(&head.headers),
-            trace_id: headers::trace_id(&head.headers).map(str::to_owned),
+            trace_id,
+            traced,
             progress,
             bytes_out: AtomicU64::new(0),
             audit,
@@ -147,6 +167,7 @@ impl Record {
         let mut details = self.details();
         details.upstream_status = Some(status);
         details.upstream = took;
+        self.attempted(&mut details, took);
         if let (Some(account), Some(api)) = (&details.account, details.api) {
             let labels = account.token.labels();
             let family = &self.metrics.upstream_duration_seconds;
@@ -188,6 +209,7 @@ impl Record {
 
     /// The tenant said: too many calls.
     pub(super) fn throttled(&self) {
+        self.details().throttled = true;
         if let Some((tenant, api)) = self.tenant_and_api() {
             self.metrics
                 .throttled_total
@@ -196,7 +218,8 @@ impl Record {
         }
     }
 
-    pub(super) fn refused(&self, cause: &str) {
+    pub(super) fn refused(&self, cause: &'static str) {
+        self.details().refusal = Some(cause);
         if let Some((tenant, api)) = self.tenant_and_api() {
             self.metrics
                 .refusals_total
@@ -205,14 +228,16 @@ impl Record {
         }
     }
 
-    pub(super) fn replayed(&self, outcome: &str) {
+    pub(super) fn replayed(&self, outcome: &'static str) {
         if let Some((tenant, api)) = self.tenant_and_api() {
             self.metrics
                 .replays_total
                 .with_label_values(&[tenant.as_str(), api, outcome])
                 .inc();
         }
-        self.details().replayed = true;
+        let mut details = self.details();
+        details.replayed = true;
+        details.replay = Some(outcome);
     }
 
     /// The scope that the call needs.
@@ -267,7 +292,10 @@ impl Record {
     }
 
     pub(super) fn answering(&self, status: StatusCode) {
-        self.details().status = Some(status);
+        let after = self.started.elapsed();
+        let mut details = self.details();
+        details.status = Some(status);
+        details.waits.answered = Some(after);
     }
 
     pub(super) fn sent(&self, bytes: usize) {
@@ -288,7 +316,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let details = std::mem::take(
+        let mut details = std::mem::take(
             self.details
                 .get_mut()
                 .unwrap_or_else(PoisonError::into_inner),
@@ -298,9 +326,12 @@ impl Drop for Record {
         self.count(&details, took);
         let route = written::masked(self.path(&details));
         self.note(&details, &route, took);
-        if tracing::enabled!(target: "access", tracing::Level::INFO) {
-            self.log(&details, &route, took);
+        if let Some(traced) = self.traced.take() {
+            traced::conclude(traced, &self.method, &details);
         }
+        let is_slow = telemetry::is_slow(took);
+        details.cause = details.causes(took, is_slow);
+        self.log(&details, &route, took, is_slow);
         if let Some(audit) = self.audit.as_ref().filter(|_| !details.unaudited) {
             audit.write(self.audit_line(&details, &route, took));
         }
@@ -310,6 +341,17 @@ impl Drop for Record {
 impl Details {
     fn client(&self) -> &str {
         self.client.as_ref().map_or(ANYONE, |client| client.name())
+    }
+
+    /// Whether there is nothing to be said of it: it may be left out of a sample.
+    fn is_ordinary(&self) -> bool {
+        self.status.is_some_and(|status| {
+            status.is_informational() || status.is_success() || status.is_redirection()
+        }) && self.error.is_none()
+            && self.cause.is_none()
+            && !self.replayed
+            && !self.throttled
+            && self.would_refuse.is_none()
     }
 
     /// The SOAP operation, or the REST API's service root.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
+use crate::audit::Audit;
 use crate::identity::ClientSettings;
 use crate::policy::Mode;
+use crate::spans::Tracer;
 use crate::token::{EndpointSettings, Mid};
 
 /// One tenant as configured.
@@ -101,4 +103,13 @@ pub struct Settings {
     pub other_hosts: OtherHosts,
     /// Add `Via`.
     pub via: bool,
+}
+
+/// Who is told of requests, beside log and metrics.
+#[derive(Default)]
+pub struct Watchers {
+    /// Every call and every refusal.
+    pub audit: Option<Arc<Audit>>,
+    /// Where spans begin.
+    pub tracer: Option<Arc<Tracer>>,
 }

@@ -13,12 +13,13 @@ use super::envelope::Desk;
 use super::outbound::Patience;
 use super::replay::Budget;
 use super::route::{Router, Tenant, UNNAMED_MAX};
-use super::{ListenerSelection, OtherHosts, Settings, TenantSettings};
+use super::{ListenerSelection, OtherHosts, Settings, TenantSettings, Watchers};
 use crate::audit::Audit;
 use crate::identity::{Clients, Throttle};
 use crate::ledger::Ledger;
 use crate::login;
 use crate::metrics::Metrics;
+use crate::spans::Tracer;
 use crate::state::Keeper;
 use crate::token::{Endpoint, TokenStore, Unavailable};
 use crate::upstream::{DestinationError, Trust, TrustError, Upstream};
@@ -62,6 +63,7 @@ pub struct Proxy {
     pub(super) metrics: Arc<Metrics>,
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) tracer: Option<Arc<Tracer>>,
     pub(super) patience: Patience,
     pub(super) replay_size_max: usize,
     pub(super) via: bool,
@@ -80,6 +82,7 @@ struct Ground {
     metrics: Arc<Metrics>,
     audit: Option<Arc<Audit>>,
     ledger: Arc<Ledger>,
+    tracer: Option<Arc<Tracer>>,
     budget: Arc<Budget>,
     throttle: Arc<Throttle>,
     closing: Arc<watch::Sender<bool>>,
@@ -91,7 +94,7 @@ impl Proxy {
         settings: Settings,
         upstream: Arc<Upstream>,
         metrics: Arc<Metrics>,
-        audit: Option<Arc<Audit>>,
+        watchers: Watchers,
         keeper: &Keeper,
         mints: Handle,
     ) -> Result<Arc<Self>, SetupError> {
@@ -106,11 +109,13 @@ impl Proxy {
             closing: Arc::new(watch::Sender::new(false)),
             upstream,
             metrics,
-            audit,
+            audit: watchers.audit,
+            tracer: watchers.tracer.clone(),
             ledger: Arc::default(),
         };
+        let store = store.sharing(keeper.shared().cloned());
         let legacy = Legacy {
-            store: Arc::new(store.sharing(keeper.shared().cloned())),
+            store: Arc::new(store.traced(watchers.tracer)),
             trusts: Arc::default(),
             endpoints: Arc::default(),
             before: None,
@@ -137,6 +142,7 @@ impl Proxy {
             metrics: Arc::clone(&self.metrics),
             audit: self.audit.clone(),
             ledger: Arc::clone(&self.ledger),
+            tracer: self.tracer.clone(),
             budget: Arc::clone(&self.budget),
             throttle: Arc::clone(&self.throttle),
             closing: Arc::clone(&self.closing),
@@ -199,6 +205,7 @@ impl Proxy {
             metrics: ground.metrics,
             audit: ground.audit,
             ledger: ground.ledger,
+            tracer: ground.tracer,
             closing: ground.closing,
             upstream: ground.upstream,
             further_roots: settings
@@ -240,7 +247,7 @@ impl Proxy {
                 continue;
             };
             let name = tenant.name().to_owned();
-            asking.spawn(async move { (name, account.token.current(true).await) });
+            asking.spawn(async move { (name, account.token.current(true, None).await) });
         }
         while let Some(asked) = asking.join_next().await {
             if let Ok((name, outcome)) = asked {

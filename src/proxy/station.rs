@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-use super::record::Record;
+use super::record::{Record, Traced};
 use super::replay::{OutBody, Progress};
 use super::setup::Proxy;
 use super::{AnswerBody, Worker, rescue};
@@ -45,12 +45,15 @@ impl Handler for Station {
         let (mut head, body) = request.into_parts();
         let extensions = std::mem::take(&mut head.extensions);
         let progress = Progress::new(!http_body::Body::is_end_stream(&body));
+        let tracer = worker.proxy.tracer.as_ref();
+        let traced = tracer.map(|tracer| Traced::begin(tracer, &head.headers, &connection));
         let record = Record::open(
             &worker.proxy.metrics,
             &head,
             progress,
             worker.proxy.audit.clone(),
             &worker.proxy.ledger,
+            traced,
         );
         match worker
             .forward(&head, extensions, body, &connection, &record)

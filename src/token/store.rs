@@ -5,6 +5,7 @@
 
 mod alone;
 mod shared;
+mod traced;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,10 +24,11 @@ use super::recent::Recent;
 use super::rest::Route;
 use super::standing::{Failure, Held, Standing};
 use super::succession::{Labels, Succession, Terms};
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
 use crate::clock::Now;
 use crate::metrics::{Metrics, epoch_seconds};
+use crate::spans::{Context, Span, Tracer};
 use crate::state::Shared;
 
 /// One mint, whatever it takes: so long at most.
@@ -60,6 +62,7 @@ pub struct TokenStore {
     forced_mints_max: u32,
     succession: Succession,
     shared: Option<Arc<Shared>>,
+    tracer: Option<Arc<Tracer>>,
     packages: Packages,
 }
 
@@ -80,6 +83,7 @@ impl TokenStore {
             forced_mints_max,
             succession: Succession::default(),
             shared: None,
+            tracer: None,
             packages: Packages::default(),
         }
     }
@@ -94,6 +98,7 @@ impl TokenStore {
         Self {
             succession,
             shared: self.shared.clone(),
+            tracer: self.tracer.clone(),
             ..Self::new(runtime, metrics, accounts_max, forced_mints_max)
         }
     }
@@ -136,11 +141,13 @@ impl TokenStore {
                     life: Life::new(settings.refresh_before, self.forced_mints_max),
                     flight: None,
                     last_error: None,
+                    span: None,
                 }),
                 recent: Arc::new(Mutex::new(Recent::new(Now::read().monotonic))),
                 cell: cell(),
                 runtime: self.runtime.clone(),
                 metrics: Arc::clone(&self.metrics),
+                tracer: self.tracer.clone(),
             })
         })
     }
@@ -158,19 +165,24 @@ pub struct Account {
     cell: Option<Cell>,
     runtime: Handle,
     metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
 }
 
 struct State {
     life: Life,
     flight: Option<watch::Receiver<Option<Minted>>>,
     last_error: Option<Failure>,
+    /// Of the mint in flight.
+    span: Option<Span>,
 }
 
 impl Account {
-    /// A token to use now. `replayable` tells whether the request could be sent again if the token died on its way.
+    /// A token to use now. `replayable` tells whether the request could be sent again if the token died on its way; a mint
+    /// that it starts is traced below `asker`.
     pub async fn current(
         self: &Arc<Self>,
         replayable: bool,
+        asker: Option<Context>,
     ) -> Result<Arc<AccessToken>, Unavailable> {
         let now = Now::read();
         let refresh_before = self.terms.load().endpoint.settings().refresh_before;
@@ -189,14 +201,17 @@ impl Account {
             match wanted {
                 Wanted::Use(token) => return Ok(token),
                 Wanted::UseAndMint(token) => {
-                    self.take_off(&mut state);
+                    self.take_off(&mut state, asker);
                     return Ok(token);
                 }
                 Wanted::Refuse(error, retry_after) => {
                     return Err(Unavailable { error, retry_after });
                 }
-                Wanted::MintAndWait => (self.take_off(&mut state), state.life.current().cloned()),
-                Wanted::Wait => (self.join(&mut state), state.life.current().cloned()),
+                Wanted::MintAndWait => (
+                    self.take_off(&mut state, asker),
+                    state.life.current().cloned(),
+                ),
+                Wanted::Wait => (self.join(&mut state, asker), state.life.current().cloned()),
             }
         };
         match landing(flight).await {
@@ -218,6 +233,7 @@ impl Account {
         route: Route,
         attempt: Attempt,
         replayable: bool,
+        asker: Option<Context>,
     ) -> AfterRefusal {
         let flight = {
             let mut state = self.state();
@@ -232,8 +248,8 @@ impl Account {
                 Cure::Refuse(error, retry_after) => {
                     return AfterRefusal::Unavailable(Unavailable { error, retry_after });
                 }
-                Cure::MintAndWait => self.take_off(&mut state),
-                Cure::Wait => self.join(&mut state),
+                Cure::MintAndWait => self.take_off(&mut state, asker),
+                Cure::Wait => self.join(&mut state, asker),
             }
         };
         if !replayable {
@@ -339,7 +355,12 @@ impl Account {
     }
 
     /// Starts the mint that `life` has just decided on.
-    fn take_off(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Option<Minted>> {
+    fn take_off(
+        self: &Arc<Self>,
+        state: &mut State,
+        asker: Option<Context>,
+    ) -> watch::Receiver<Option<Minted>> {
+        state.span = self.span_of_mint(asker);
         let (landed, flight) = watch::channel(None);
         state.flight = Some(flight.clone());
         let landing = Landing::new(Arc::clone(self), landed);
@@ -347,11 +368,15 @@ impl Account {
         flight
     }
 
-    fn join(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Option<Minted>> {
+    fn join(
+        self: &Arc<Self>,
+        state: &mut State,
+        asker: Option<Context>,
+    ) -> watch::Receiver<Option<Minted>> {
         match &state.flight {
             Some(flight) => flight.clone(),
             // `life` says that a mint is in flight, so there is one; were there none, this starts it.
-            None => self.take_off(state),
+            None => self.take_off(state, asker),
         }
     }
 
@@ -364,8 +389,14 @@ impl Account {
         }
         state.flight = None;
         match outcome {
-            Ok(token) => self.show(Arc::clone(token)),
+            Ok(token) => {
+                drop(state.span.take());
+                self.show(Arc::clone(token));
+            }
             Err(error) => {
+                if let Some(mut span) = state.span.take() {
+                    span.failed(tally::word(error));
+                }
                 state.last_error = Some(Failure {
                     at: Now::read().wall,
                     error: error.clone(),

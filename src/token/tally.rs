@@ -7,7 +7,21 @@ use super::endpoint::SECRET_NAMES;
 use super::recent::Recent;
 use super::{Labels, MintError};
 use crate::metrics::Metrics;
+use crate::spans::{Context, Kind, Span, Tracer};
 use crate::state::Slot;
+
+/// The word of metrics and spans for what went wrong.
+pub(super) fn word(error: &MintError) -> &'static str {
+    match error {
+        MintError::Rejected { .. } | MintError::LoginNeeded { .. } | MintError::NoRefreshToken => {
+            "rejected"
+        }
+        MintError::Unavailable { .. } | MintError::NotShared { .. } | MintError::Busy => {
+            "unavailable"
+        }
+        MintError::Untrusted { .. } => "untrusted",
+    }
+}
 
 /// Counts one account's token requests.
 #[derive(Clone)]
@@ -15,6 +29,7 @@ pub(super) struct Tally {
     metrics: Arc<Metrics>,
     labels: Labels,
     recent: Arc<Mutex<Recent>>,
+    spans: Option<(Arc<Tracer>, Context)>,
 }
 
 impl Tally {
@@ -23,23 +38,36 @@ impl Tally {
             metrics,
             labels,
             recent,
+            spans: None,
         }
+    }
+
+    /// The same, for a mint that is traced.
+    pub(super) fn within(mut self, tracer: &Arc<Tracer>, mint: Context) -> Self {
+        self.spans = Some((Arc::clone(tracer), mint));
+        self
+    }
+
+    /// The span of one request, if its mint is traced. Says nothing of what is in the request.
+    pub(super) fn span(&self, grant: &'static str, host: &str, path: &str) -> Option<Span> {
+        let (tracer, mint) = self.spans.as_ref()?;
+        let mut span = tracer.begin(Kind::Client, Some(*mint));
+        if span.is_kept() {
+            span.name(format!("POST {path}"));
+            span.text("http.request.method", "POST");
+            span.text("url.template", path.to_owned());
+            span.text("server.address", host.to_owned());
+            span.text("sfmc.tenant", self.labels.tenant.clone());
+            span.text("sfmc.account", self.labels.account.clone());
+            span.text("sfmc.api", "auth");
+            span.text("sfmc.operation", grant);
+        }
+        Some(span)
     }
 
     /// One request has ended, with this error if there was one.
     pub(super) fn count(&self, grant: &str, error: Option<&MintError>, took: Duration) {
-        let outcome = match error {
-            None => "ok",
-            Some(
-                MintError::Rejected { .. }
-                | MintError::LoginNeeded { .. }
-                | MintError::NoRefreshToken,
-            ) => "rejected",
-            Some(MintError::Unavailable { .. } | MintError::NotShared { .. } | MintError::Busy) => {
-                "unavailable"
-            }
-            Some(MintError::Untrusted { .. }) => "untrusted",
-        };
+        let outcome = error.map_or("ok", word);
         let Labels { tenant, account } = &self.labels;
         self.metrics
             .token_requests_total

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::MintError;
 use super::scopes::{self, Scopes};
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use crate::clock::Now;
 use crate::secret::{REDACTED, Secret};
 use crate::upstream::{Destination, SendError, Upstream};
@@ -116,8 +116,9 @@ impl Question<'_> {
         tally: &Tally,
     ) -> Asked {
         let started = Now::read().monotonic;
-        let mut refused = false;
-        let answer = self.answer(leave, upstream, &mut refused);
+        let mut span = tally.span(self.grant, self.destination.host(), self.target);
+        let mut status = None;
+        let answer = self.answer(leave, upstream, &mut status);
         let outcome = match tokio::time::timeout_at(self.deadline, answer).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(unavailable(format!(
@@ -128,18 +129,29 @@ impl Question<'_> {
         if !matches!(outcome, Err(MintError::Busy)) {
             tally.count(self.grant, outcome.as_ref().err(), started.elapsed());
         }
-        Asked { outcome, refused }
+        if let Some(span) = &mut span {
+            if let Some(status) = status {
+                span.status(status);
+            }
+            if let Err(error) = &outcome {
+                span.failed(tally::word(error));
+            }
+        }
+        Asked {
+            outcome,
+            refused: status.is_some_and(|status| status != StatusCode::OK),
+        }
     }
 
     async fn answer(
         &self,
         leave: impl Future<Output = Result<(), MintError>>,
         upstream: &Upstream,
-        refused: &mut bool,
+        status: &mut Option<StatusCode>,
     ) -> Result<Granted, MintError> {
         let (sent, answer) = self.exchange_after(leave, upstream).await?;
         let answer = answer.map_err(|error| unavailable(error.to_string()))?;
-        *refused = answer.status() != StatusCode::OK;
+        *status = Some(answer.status());
         self.read(sent, &answer)
     }
 

@@ -107,6 +107,12 @@ impl Destination {
         &self.host
     }
 
+    /// The port, the scheme's own included.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.connect_to.port_u16().unwrap_or_default()
+    }
+
     /// What belongs into `Host`: the port is there unless it is the scheme's own.
     #[must_use]
     pub fn authority(&self) -> &HeaderValue {

@@ -9,6 +9,7 @@ use sfmc_auth_proxy::sandbox::{self, Face, Script};
 use crate::harness::{Client, tenant_settings};
 use crate::identities::basic;
 use crate::process::{Process, configuration, run};
+use crate::spans::Collector;
 
 const CANARY: &str = "canary-Zq7+&%=\"\\é-secret";
 const QUERY: &str = "canary-in-the-query";
@@ -56,7 +57,23 @@ fn tokens(tenant: &sandbox::Tenant) -> Vec<String> {
 async fn nothing_that_the_proxy_says_holds_a_secret() {
     let tenant = tenant().await;
     let folder = configuration(&tenant, "[log]\nlevel = \"trace\"");
-    let mut process = Process::start(folder.path(), &[], &[]).await;
+    let collector = Collector::start(&[]).await;
+    let endpoint = format!("http://{}", collector.address);
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "api-key=canary-of-the-collector",
+        ),
+    ];
+    let mut process = Process::start(folder.path(), &[], &environment).await;
+    let changed = Request::post("/log?level=info&for=1h").body("").unwrap();
+    let changed = Client::connect(process.admin).await.send(changed).await;
+    assert_eq!(changed.status, 200);
+    // The level at which everything is said may be reached by a running process too.
+    let changed = Request::post("/log?level=trace&for=1h").body("").unwrap();
+    let changed = Client::connect(process.admin).await.send(changed).await;
+    assert_eq!(changed.json()["level"], "trace");
     let mut client = Client::connect(process.address).await;
     let mut said = String::new();
     let mut call = async |client: &mut Client, target: &str| {
@@ -120,10 +137,17 @@ async fn nothing_that_the_proxy_says_holds_a_secret() {
     assert_clean("a metric", &metrics, &seen);
     assert_clean("health", &ready, &seen);
     assert_clean("the log", &process.log_text(), &seen);
-    assert!(
-        process.log_text().contains("\"msg\":\"request\""),
-        "the log was looked at"
-    );
+    for what in ["\"msg\":\"request\"", "\"level\":\"trace\""] {
+        assert!(process.log_text().contains(what), "the log was looked at");
+    }
+    assert!(!process.log_text().contains("canary-of-the-collector"));
+    let mut spans = 0;
+    for (_headers, body) in collector.posted() {
+        let text = String::from_utf8_lossy(&body);
+        assert_clean("a span", &text, &seen);
+        spans += text.matches("http.request.method").count();
+    }
+    assert!(spans >= 10, "the spans were looked at: {spans}");
 }
 
 /// The client's own secret, a guess at it, and what the proxy hands out for it.

@@ -99,6 +99,7 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
             allowed_hosts: Vec::new(),
             listen: "127.0.0.1:0".parse().unwrap(),
             token: None,
+            quit: false,
         },
         proxy: proxy::Settings {
             tenants: vec![acme],
@@ -134,7 +135,10 @@ pub fn resolved(tenant: &sandbox::Tenant) -> Resolved {
         telemetry: telemetry::Settings {
             format: None,
             level: tracing::Level::INFO,
+            sample: 1.0,
+            slow: 10 * second,
         },
+        collector: None,
         file: None,
         warnings: Vec::new(),
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use sfmc_auth_proxy::config::Resolved;
 use sfmc_auth_proxy::metrics::Metrics;
-use sfmc_auth_proxy::proxy::Proxy;
+use sfmc_auth_proxy::proxy::{Proxy, Watchers};
 use sfmc_auth_proxy::sandbox::{self, Face, Script, Tssd};
 use sfmc_auth_proxy::secret::Secret;
 use sfmc_auth_proxy::state::{self, Directory, Keeper, Keys, Slot, Step};
@@ -374,7 +374,7 @@ fn child_that_dies() {
             resolved.proxy,
             Upstream::new(resolved.upstream),
             Metrics::new().unwrap(),
-            None,
+            Watchers::default(),
             &Keeper::Directory(Arc::new(directory)),
             Handle::current(),
         );

@@ -48,7 +48,10 @@ pub(super) fn narrow(
     resolved.server.drain_timeout = DRAIN_TIMEOUT;
     resolved.optional_listeners = Vec::new();
     resolved.admin.listen = free;
+    resolved.admin.quit = false;
     resolved.authority = AuthorityPlace::ThisProcess;
+    // The variables are the command's own, and its spans are not ours.
+    resolved.collector = None;
     let proxy = &mut resolved.proxy;
     proxy.listeners = vec![ListenerSelection {
         answer_urls: AnswerUrls::AsCalled,

@@ -1,6 +1,6 @@
 //! The one table of all keys, in the order of the reference.
 
-use super::{Key, Kind, Served};
+use super::{Key, Kind};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -14,7 +14,6 @@ const fn key(pattern: &'static str, kind: Kind, doc: &'static str) -> Key {
         pattern,
         kind,
         default: None,
-        served: Served::Now,
         doc,
     }
 }
@@ -31,15 +30,6 @@ impl Key {
     const fn default(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
-    }
-
-    const fn served(mut self, served: Served) -> Self {
-        self.served = served;
-        self
-    }
-
-    const fn only(self, value: &'static str) -> Self {
-        self.served(Served::Only(value)).default(value)
     }
 }
 
@@ -105,7 +95,7 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("admin.listen", Kind::Address, "Where health and metrics are served, and users log in: `ip:port` or `localhost:port`. Beyond loopback, all but health and metrics is closed to whoever does not show `token`, and to everyone where there is none.").default("127.0.0.1:7363"),
     key("admin.token", Kind::Secret, "Who shows it, as Bearer or once in a form, may do more than look at health and metrics. Beyond loopback nobody may without it; on loopback it is asked for where it is set. At least 16 characters. This or `token_file`."),
     key("admin.token_file", Kind::Path, "A file that holds the token; one line end at its end is dropped."),
-    key("admin.quit", Kind::Flag, "Stopping over HTTP.").only("false"),
+    key("admin.quit", Kind::Flag, "Whether `POST /quitquitquit` drains and exits with 0, as SIGTERM does: for a job whose sidecar has to end when the job has.").default("false"),
 
     key("tenants.*.kind", Kind::Choice(&["marketing_cloud", "salesforce", "data_cloud", "account_engagement"]), "What kind of tenant it is.").default("marketing_cloud"),
     key("tenants.*.subdomain", Kind::Text, "The tenant's subdomain: the SUB in `https://SUB.auth.marketingcloudapis.com/`; for the other kinds the My Domain name, all that stands before `.my.salesforce.com`, as `acme` or `acme--uat.sandbox`. Required unless `auth_url` is given."),
@@ -177,7 +167,9 @@ pub(in crate::config) const KEYS: &[Key] = &[
     key("state.ca_file", Kind::Path, "Further roots of trust for a `rediss://` server, as PEM."),
 
     key("log.format", Kind::Choice(&["json", "text"]), "Shape of log lines. Without it: text on a terminal, else json."),
-    key("log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "Least severe level that is logged.").default("info"),
+    key("log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "Least severe level that is logged. `POST /log` of the admin listener changes it for a time; docs/logging.md.").default("info"),
+    key("log.sample", Kind::Share, "The share of ordinary requests that is logged, from 0 to 1: those that ended well, at the first attempt and in time. All others always are.").default("1"),
+    key("log.slow", FROM_ZERO, "A request that takes longer is logged as a warning, with what it waited for. `0s` is never.").default("10s"),
 
     key("audit.file", Kind::Path, "Every call and every refusal is recorded here, as one JSON object a line: what the log's line has, and the object types of SOAP and an id of our own. Opened anew on SIGHUP, and when it has been moved away."),
     key("audit.on_error", Kind::Choice(&["continue", "refuse"]), "What becomes of calls while the file cannot be written: `continue` holds back as many lines as there is room for, and then loses some; `refuse` makes no call that is not recorded.").default("continue"),

@@ -136,13 +136,15 @@ pub(super) fn certificates(
     if !review.values.is_given(path) {
         return Some(Vec::new());
     }
-    let read = |pem: &[u8]| {
-        let certificates = chain(pem)?;
-        usable(&certificates)?;
-        Ok(certificates)
-    };
     let instead = "name a PEM file with -----BEGIN CERTIFICATE----- in it";
-    pem(review, path, read, instead)
+    pem(review, path, roots, instead)
+}
+
+/// The certificates of a PEM text, each of which can be a root of trust.
+pub(super) fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = chain(pem)?;
+    usable(&certificates)?;
+    Ok(certificates)
 }
 
 /// What is made of a PEM file. `None` if a fault was found, or nothing was to be read.

@@ -37,11 +37,6 @@ fn other_values_than_todays_are_refused_by_name() {
     let before = found(CONTRACT, &[], Depth::Syntax).faults.len();
     for (from, to, expected) in [
         (
-            "quit = false",
-            "quit = true",
-            "admin.quit: `quit = true` is not part of this version; write quit = false, or leave it out",
-        ),
-        (
             "kind = \"marketing_cloud\"",
             "kind = \"pardot\"",
             "tenants.acme.kind: \"pardot\" is not one of the words for it; write \"marketing_cloud\" or \"salesforce\" or \"data_cloud\" or \"account_engagement\"",

@@ -139,7 +139,6 @@ fn the_schema_refuses_what_is_wrong() {
         "[[listener]]\ntenant = \"acme\"".to_owned(),
         "[listener]\naddress = \"127.0.0.1:1\"".to_owned(),
         "[[listener]]\naddress = \"127.0.0.1:1\"\nhttps = \"x\"".to_owned(),
-        "[admin]\nquit = true".to_owned(),
         "[tenants.Acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"\nclient_secret = \"s\"".to_owned(),
         "[tenants.acme]\nsubdomain = \"mc1\"\nclient_id = \"i\"".to_owned(),
         "[tenants.acme]\nclient_id = \"i\"\nclient_secret = \"s\"".to_owned(),
@@ -173,6 +172,7 @@ fn the_schema_refuses_what_is_wrong() {
         "[limits]\nmax_replay_size = \"4Mi\"".to_owned(),
         "[limits]\nmax_envelope_size = \"4Mi\"".to_owned(),
         "[log]\nlevel = \"loud\"".to_owned(),
+        "[log]\nsample = 1.5".to_owned(),
     ] {
         assert!(
             !validator.is_valid(&as_json(&bad)),

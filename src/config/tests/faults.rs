@@ -36,7 +36,7 @@ fn names_that_nobody_knows() {
     );
     check(
         "[log]\ncolour = 1",
-        &["2: log.colour: is not known; known here: format, level"],
+        &["2: log.colour: is not known; known here: format, level, sample, slow"],
     );
     check_tenant(
         "client-secret = 1",
@@ -369,4 +369,31 @@ fn no_fault_shows_a_secret() {
         assert!(!found.to_string().contains("12345678"), "{found}");
         assert!(found.to_string().contains("state.redis_url"), "{found}");
     }
+}
+
+#[test]
+fn a_share_is_a_number_from_0_to_1() {
+    let fine = |text: &str| with_text(&sources(&[]), &format!("[log]\nsample = {text}\n{TENANT}"));
+    for (text, expected) in [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("1e-3", 0.001)] {
+        assert!((fine(text).unwrap().telemetry.sample - expected).abs() < 1e-9);
+    }
+    let instead = "write a number from 0 to 1, as 0.1";
+    for (text, what) in [
+        ("1.5", "1.5 is out of bounds"),
+        ("-1", "-1 is out of bounds"),
+        ("nan", "NaN is out of bounds"),
+    ] {
+        let expected = format!("2: log.sample: {what}; {instead}");
+        check(&format!("[log]\nsample = {text}"), &[expected.as_str()]);
+    }
+    check(
+        "[log]\nsample = \"0.5\"",
+        &["2: log.sample: is text, not a number; write a number from 0 to 1, without quotes"],
+    );
+    let by_variable = |value| {
+        let sources = sources(&[("SFMC_AUTH_PROXY_LOG_SAMPLE", value)]);
+        with_text(&sources, TENANT)
+    };
+    assert!((by_variable("0.5").unwrap().telemetry.sample - 0.5).abs() < 1e-9);
+    assert!(by_variable("half").is_err());
 }

@@ -10,6 +10,45 @@ use crate::audit::Line;
 use crate::policy::ROOTS;
 use crate::proxy::asked::Api;
 use crate::proxy::error::Code;
+use crate::telemetry;
+
+/// A line with all that is said of every request, and something more.
+macro_rules! write_line {
+    ($level:ident, $record:expr, $details:expr, $route:expr, $took:expr, $message:literal, $($name:ident = $value:expr),+) => {{
+        let (record, details) = ($record, $details);
+        let labels = details
+            .account
+            .as_ref()
+            .map(|account| account.token.labels());
+        let path = record.path(details);
+        tracing::event!(
+            target: "access",
+            tracing::Level::$level,
+            request_id = record.request_id.to_str().unwrap_or_default(),
+            trace_id = record.trace_id.as_deref(),
+            client = details.client(),
+            tenant = labels.as_ref().map(|labels| labels.tenant.as_str()),
+            account = labels.as_ref().map(|labels| labels.account.as_str()),
+            api = details.api.map(Api::name),
+            operation = details.operation(path),
+            method = record.method.as_str(),
+            route = $route,
+            status = details.status.unwrap_or(CLIENT_GONE).as_u16(),
+            upstream_status = details.upstream_status.map(|status| status.as_u16()),
+            duration_ms = milliseconds($took),
+            upstream_ms = details.upstream_status.map(|_answered| milliseconds(details.upstream)),
+            bytes_in = record.progress.bytes(),
+            bytes_out = record.bytes_out.load(Ordering::Relaxed),
+            replayed = details.replayed,
+            error = details.error.map(Code::name),
+            cause = details.cause.as_deref(),
+            advice = details.advice.as_deref(),
+            would_refuse = details.would_refuse.map(Code::name),
+            $($name = $value,)+
+            $message
+        );
+    }};
+}
 
 impl Record {
     pub(super) fn count(&self, details: &Details, took: Duration) {
@@ -39,35 +78,46 @@ impl Record {
             .observe(took.as_secs_f64());
     }
 
-    pub(super) fn log(&self, details: &Details, route: &str, took: Duration) {
-        let labels = details
-            .account
-            .as_ref()
-            .map(|account| account.token.labels());
-        let path = self.path(details);
-        tracing::info!(
-            target: "access",
-            request_id = self.request_id.to_str().unwrap_or_default(),
-            trace_id = self.trace_id.as_deref(),
-            client = details.client(),
-            tenant = labels.as_ref().map(|labels| labels.tenant.as_str()),
-            account = labels.as_ref().map(|labels| labels.account.as_str()),
-            api = details.api.map(Api::name),
-            operation = details.operation(path),
-            method = self.method.as_str(),
+    /// The request's line: always where there is something to be said of it, else for the share that is asked for.
+    pub(super) fn log(&self, details: &Details, route: &str, took: Duration, is_slow: bool) {
+        if is_slow {
+            if tracing::enabled!(target: "access", tracing::Level::WARN) {
+                self.log_slow(details, route, took);
+            }
+            return;
+        }
+        if !tracing::enabled!(target: "access", tracing::Level::INFO) {
+            return;
+        }
+        let sample = telemetry::sample();
+        let is_sampled = sample < 1.0 && details.is_ordinary();
+        if is_sampled && fastrand::f64() >= sample {
+            return;
+        }
+        write_line!(
+            INFO,
+            self,
+            details,
             route,
-            status = details.status.unwrap_or(CLIENT_GONE).as_u16(),
-            upstream_status = details.upstream_status.map(|status| status.as_u16()),
-            duration_ms = milliseconds(took),
-            upstream_ms = details.upstream_status.map(|_answered| milliseconds(details.upstream)),
-            bytes_in = self.progress.bytes(),
-            bytes_out = self.bytes_out.load(Ordering::Relaxed),
-            replayed = details.replayed,
-            error = details.error.map(Code::name),
-            cause = details.cause.as_deref(),
-            advice = details.advice.as_deref(),
-            would_refuse = details.would_refuse.map(Code::name),
-            "request"
+            took,
+            "request",
+            sample = is_sampled.then_some(sample)
+        );
+    }
+
+    fn log_slow(&self, details: &Details, route: &str, took: Duration) {
+        let waits = &details.waits;
+        write_line!(
+            WARN,
+            self,
+            details,
+            route,
+            took,
+            "slow request",
+            token_wait_ms = milliseconds(waits.token),
+            connect_ms = milliseconds(waits.connect),
+            head_ms = milliseconds(waits.head),
+            body_ms = milliseconds(waits.body(took))
         );
     }
 

@@ -19,6 +19,9 @@ use crate::watch::BusyGuard;
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Progress {
     bytes: AtomicU64,
+    /// When the present attempt began, and when its head was handed to a connection.
+    begun: AtomicU64,
+    left: AtomicU64,
     last_moved: AtomicU64,
     /// The head was handed to a connection.
     leaving: AtomicBool,
@@ -42,12 +45,25 @@ impl Progress {
     /// The head is being handed to a connection.
     pub(in crate::proxy) fn leave(&self) {
         self.touch();
+        self.left
+            .store(self.last_moved.load(Ordering::Relaxed), Ordering::Relaxed);
         self.leaving.store(true, Ordering::Relaxed);
     }
 
     /// A second attempt begins: until its head leaves, nothing of it has left.
     pub(in crate::proxy) fn start_again(&self) {
         self.leaving.store(false, Ordering::Relaxed);
+        self.begun.store(uptime_milliseconds(), Ordering::Relaxed);
+    }
+
+    /// How long the present attempt has waited for a connection.
+    pub(in crate::proxy) fn connected_after(&self) -> Duration {
+        let until = if self.is_leaving() {
+            self.left.load(Ordering::Relaxed)
+        } else {
+            uptime_milliseconds()
+        };
+        Duration::from_millis(until.saturating_sub(self.begun.load(Ordering::Relaxed)))
     }
 
     /// Bytes of body taken from the caller so far.

@@ -37,7 +37,7 @@ impl Account {
 
     async fn attempt(&self, deadline: Instant) -> Result<AccessToken, MintError> {
         let started = Now::read().monotonic;
-        let tally = self.tally();
+        let tally = self.tally_of_mint();
         let outcome = self.endpoint().fetch(self.account, &tally, deadline).await;
         let duration_ms = started.elapsed().as_millis();
         let labels = self.labels();
