@@ -142,16 +142,12 @@ impl Worker {
         let choice = self.proxy.router.choose(&asked, &asker)?;
         record.routed(&choice);
         kinds::must_have(&choice, &asked)?;
-        if let Some(code) = incoming.permit(&choice, head)? {
-            record.would_refuse(code);
-        }
+        record.would_refuse(incoming.permit(&choice, head)?);
         record.permitted();
         self.take_turn(&identity, record).await?;
         let mut call = self.call(visit, extensions, incoming, choice);
         let token = self.token(&call).await?;
-        if let Some(scope) = call.scope(&token) {
-            record.needs_scope(scope.counted());
-        }
+        call.note_scope(&token);
         let mut outcome = self.send(&mut call, token).await?;
         if outcome.verdict == Verdict::Refused {
             outcome = self.cure(&mut call, outcome).await?;
@@ -429,6 +425,12 @@ impl Call<'_> {
     fn scope<'t>(&self, token: &'t AccessToken) -> Option<Scope<'t>> {
         let envelope = self.payload.envelope();
         Scope::of(&self.choice, &self.outbound.method, envelope, token)
+    }
+
+    fn note_scope(&self, token: &AccessToken) {
+        if let Some(scope) = self.scope(token) {
+            self.record.needs_scope(scope.counted());
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Certainty {
 }
 
 /// The scopes that a call needs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
     /// The one that it is known by.
     pub scope: &'static str,

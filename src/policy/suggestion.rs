@@ -44,7 +44,7 @@ pub fn suggest<'a>(calls: impl IntoIterator<Item = &'a str>) -> Suggestion {
         }
     }
     let routes = rest::least(routes);
-    let objects = soap::least(objects);
+    let objects = soap::least(&objects);
     let effects = routes
         .iter()
         .map(rest::Route::gravest)

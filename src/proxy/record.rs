@@ -245,8 +245,11 @@ impl Record {
         self.details().scope = Some(scope);
     }
 
-    /// The call is made although its client's policy is against it.
-    pub(super) fn would_refuse(&self, code: Code) {
+    /// What the call's client's policy would have refused it with, if it is made in spite of that.
+    pub(super) fn would_refuse(&self, code: Option<Code>) {
+        let Some(code) = code else {
+            return;
+        };
         let mut details = self.details();
         details.would_refuse = Some(code);
         self.metrics

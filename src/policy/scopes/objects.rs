@@ -7,6 +7,7 @@ use super::Certainty::{Documented, Inferred, Seen};
 use super::{Certainty, Need};
 
 /// Operations on some object types.
+#[derive(Clone, Copy)]
 pub(super) struct Object {
     /// By the names that they have in `Operation`.
     pub(super) operations: &'static [&'static str],

@@ -66,7 +66,7 @@ fn pattern(operation: Operation, object_type: &str) -> Option<String> {
 }
 
 /// The fewest patterns that cover these, by operation.
-pub(super) fn least(objects: BTreeSet<Object>) -> Vec<Object> {
+pub(super) fn least(objects: &BTreeSet<Object>) -> Vec<Object> {
     let of_every_type: BTreeSet<&str> = objects
         .iter()
         .filter(|object| object.object_type.is_none())
