@@ -113,8 +113,7 @@ impl Drain {
 
 /// Binds everything, then serves. Mints, admin and housekeeping run on the runtime that this is called in.
 pub async fn start(mut resolved: Resolved) -> Result<Running, StartError> {
-    let tenants = resolved.proxy.tenants.iter();
-    let tenants = tenants.map(|tenant| tenant.name.clone()).collect();
+    let tenants = build::names(&resolved.proxy);
     let authority = build::authority(&resolved.authority)?;
     let built = build::build(
         resolved.proxy,

@@ -130,6 +130,12 @@ pub(super) fn authority(place: &AuthorityPlace) -> Result<Option<Arc<Authority>>
     })
 }
 
+/// The names of all tenants.
+pub(super) fn names(settings: &proxy::Settings) -> Vec<String> {
+    let tenants = settings.tenants.iter();
+    tenants.map(|tenant| tenant.name.clone()).collect()
+}
+
 /// What the status page looks at while this proxy serves.
 pub(super) fn sight(proxy: &Arc<Proxy>) -> Sight {
     let ledger = Arc::clone(proxy.ledger());

@@ -76,8 +76,7 @@ impl Running {
             self.next_number,
             &self.metrics,
         )?;
-        let tenants = resolved.proxy.tenants.iter();
-        let names = tenants.map(|tenant| tenant.name.clone()).collect();
+        let names = build::names(&resolved.proxy);
         // Those that are about to be left have connections as well.
         let mut left = self.serving.left();
         left.extend(&listeners.leave);

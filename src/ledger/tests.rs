@@ -58,8 +58,7 @@ fn roll(tenants: &[&str], clients: &[&str]) -> Roll {
 }
 
 /// Notes from as many threads as there are shards, and more.
-fn from_threads(ledger: &Ledger, note: impl Fn(u64) + Sync) {
-    let _ = ledger;
+fn from_threads(note: impl Fn(u64) + Sync) {
     std::thread::scope(|scope| {
         for number in 0..6 {
             let note = &note;
@@ -71,7 +70,7 @@ fn from_threads(ledger: &Ledger, note: impl Fn(u64) + Sync) {
 #[test]
 fn what_is_the_same_is_one_entry_whichever_thread_saw_it() {
     let ledger = Ledger::default();
-    from_threads(&ledger, |number| {
+    from_threads(|number| {
         for second in 0..5 {
             let what = format!("thread {number}");
             ledger.note(&Call {
@@ -162,7 +161,7 @@ fn distinct_calls_have_a_bound_and_what_had_to_go_is_counted() {
 #[test]
 fn too_many_of_all_shards_together_are_too_many() {
     let ledger = Ledger::default();
-    from_threads(&ledger, |number| {
+    from_threads(|number| {
         for second in 0..200 {
             let route = format!("/thread{number}/{second}");
             ledger.note(&Call {

@@ -215,7 +215,7 @@ impl Client {
     }
 
     fn finish(mut self) -> ClientView {
-        self.last.sort_by(|one, other| other.at.cmp(&one.at));
+        self.last.sort_by_key(|last| std::cmp::Reverse(last.at));
         self.last.truncate(LAST_CALLS_MAX);
         let beyond = newest(&mut self.calls, CALLS_MAX);
         newest(&mut self.would_refuse, WOULD_REFUSE_MAX);

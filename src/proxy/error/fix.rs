@@ -8,6 +8,7 @@ use super::{Code, ProxyError};
 impl Code {
     /// What to do, as docs/errors.md has it.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each code")]
     pub fn fix(self) -> &'static str {
         match self {
             Self::MalformedRequest => "Correct the client: its request breaks a rule of HTTP.",
