@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sfmc_auth_proxy::policy::Mode;
+use sfmc_auth_proxy::policy::{Mode, Posture};
 use sfmc_auth_proxy::sandbox::{Face, Script, SoapFault};
 use tempfile::TempDir;
 
@@ -22,6 +22,8 @@ async fn troubled() -> Stage {
             newsletter.grant.mode = Mode::NoSend;
             let mut nightly = client("nightly-export", "night-secret", &[]);
             nightly.grant.everything = true;
+            nightly.grant.mode = Mode::ReadOnly;
+            nightly.grant.policy = Posture::Observe;
             resolved.proxy.clients = vec![newsletter, nightly];
         },
     )
@@ -62,6 +64,13 @@ async fn troubled() -> Stage {
         "nightly-export",
         "night-secret",
         get("/asset/v1/content/assets"),
+    )
+    .await;
+    // What its policy is against, and only notes.
+    send(
+        "nightly-export",
+        "night-secret",
+        post("/asset/v1/content/assets"),
     )
     .await;
     tenant.script(Script::status(Face::Rest, 403).times(4).below(ROWS));
@@ -113,6 +122,8 @@ fn take(url: &str, picture: &Path, width: u32, height: u32, dark: bool) {
             "--disable-sync",
             "--hide-scrollbars",
             "--disable-lcd-text",
+            "--run-all-compositor-stages-before-draw",
+            "--virtual-time-budget=2000",
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         ])
         .arg(format!(
@@ -136,6 +147,7 @@ fn take(url: &str, picture: &Path, width: u32, height: u32, dark: bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_of_the_status_page() {
     let Some(folder) = std::env::var_os("SFMC_TEST_SCREENSHOTS") else {
+        eprintln!("skipped: pictures are made where SFMC_TEST_SCREENSHOTS names a folder");
         return;
     };
     if !has_program("chromium") {
