@@ -429,7 +429,7 @@ impl Call<'_> {
 
     fn note_scope(&self, token: &AccessToken) {
         if let Some(scope) = self.scope(token) {
-            self.record.needs_scope(scope.counted());
+            self.record.needs_scope(scope.counted(), scope.is_granted());
         }
     }
 }

@@ -50,6 +50,11 @@ impl<'a> Scope<'a> {
         self.need.counted(self.granted)
     }
 
+    /// Whether the token has all that is needed; `None`: its response did not say.
+    pub(super) fn is_granted(&self) -> Option<bool> {
+        self.granted.map(|_granted| self.lacking().is_none())
+    }
+
     fn lacking(&self) -> Option<&'static str> {
         self.need.lacking(self.granted?)
     }

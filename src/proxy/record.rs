@@ -81,6 +81,8 @@ struct Details {
     permitted: bool,
     /// The scope that the call needs, where that is known.
     scope: Option<&'static str>,
+    /// Whether the token has what is needed, where that is known.
+    is_granted: Option<bool>,
     /// What its client's policy would have refused it with, had it not been set to observe.
     would_refuse: Option<Code>,
     judged: Option<(Verdict, Option<Because>)>,
@@ -240,9 +242,11 @@ impl Record {
         details.replay = Some(outcome);
     }
 
-    /// The scope that the call needs.
-    pub(super) fn needs_scope(&self, scope: &'static str) {
-        self.details().scope = Some(scope);
+    /// The scope that the call needs, and whether its token has it, where that is known.
+    pub(super) fn needs_scope(&self, scope: &'static str, is_granted: Option<bool>) {
+        let mut details = self.details();
+        details.scope = Some(scope);
+        details.is_granted = is_granted;
     }
 
     /// What the call's client's policy would have refused it with, if it is made in spite of that.

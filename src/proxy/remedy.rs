@@ -1,5 +1,5 @@
-//! What to do about an answer of the tenant that is no success, by the class of the call: REST by its service root, SOAP by its
-//! object. What happened is the verdict's advice; here is what mends it. Quotes nothing of the answer.
+//! What to do about an answer of the tenant that is no success, by the class of the call: REST by its service root, and SOAP
+//! on its own. What happened is the verdict's advice; here is what mends it. Quotes nothing of the answer.
 
 use http::StatusCode;
 
@@ -12,35 +12,27 @@ pub(super) struct Asked<'a> {
     pub(super) root: &'a str,
     /// The operation of a SOAP call.
     pub(super) operation: Option<&'a str>,
-    /// The type of its first object.
-    pub(super) object_type: Option<&'a str>,
     /// Whether core Salesforce was called.
     pub(super) is_core: bool,
-    /// The one scope that the call needs, where that is known.
+    /// The scope that the call needs, where that is known,
     pub(super) scope: Option<&'static str>,
+    /// and whether its token has what is needed, where that is known.
+    pub(super) is_granted: Option<bool>,
 }
 
 /// Calls with the same answers to what is wrong.
 struct Class {
-    /// A service root, or the beginning of object types.
+    /// The service root.
     name: &'static str,
-    /// The scopes that its calls need.
-    scopes: &'static str,
     /// What to look at where something is not found.
     not_found: &'static str,
     /// What to look at where something is invalid.
     invalid: &'static str,
 }
 
-const fn class(
-    name: &'static str,
-    scopes: &'static str,
-    not_found: &'static str,
-    invalid: &'static str,
-) -> Class {
+const fn class(name: &'static str, not_found: &'static str, invalid: &'static str) -> Class {
     Class {
         name,
-        scopes,
         not_found,
         invalid,
     }
@@ -51,116 +43,52 @@ const PATH: &str = "The vendor says the same of a route that it does not know an
                     the reference, letter case included, and select the business unit that has the data.";
 
 const REST: [Class; 15] = [
-    class("address", "email_read", PATH, FIELDS),
+    class("address", PATH, FIELDS),
     class(
         "asset",
-        "documents_and_images_read or _write, and saved_content_read or _write",
         "Content belongs to the business unit that it was made in: select that one, or share the content. A wrong id answers alike.",
         "The answer's additionalErrors names the fields that are wrong; assetType, name and the category's id are the usual ones.",
     ),
     class(
         "automation",
-        "automations_read, _write or _execute",
         "Automations belong to one business unit: select that one, and compare the id or key.",
         FIELDS,
     ),
     class(
         "contacts",
-        "audiences_read or _write, and list_and_subscribers_read or _write",
         "Compare the contact key or id; attribute groups and journeys have keys of their own in each business unit.",
         FIELDS,
     ),
     class(
         "data",
-        "data_extensions_read or _write",
         "Compare the external key of the data extension, letter case and escapes included, and select the business unit that has it.",
         "Compare the names of columns, their types and the primary keys with the data extension; the answer's additionalErrors names them.",
     ),
-    class("email", "email_read or _write", PATH, FIELDS),
-    class("guide", "email_read, _write or _send", PATH, FIELDS),
+    class("email", PATH, FIELDS),
+    class("guide", PATH, FIELDS),
     class(
         "hub",
-        "data_extensions_write for data events, campaign_read or _write for campaigns",
         "Compare the external key of the data extension, letter case included, and select the business unit that has it.",
         "Rows before the first wrong one are stored already: correct that row, and send from there on.",
     ),
     class(
         "interaction",
-        "journeys_read, _write or _execute",
         "Compare the key and version of the journey; journeys belong to one business unit.",
         "Compare EventDefinitionKey and the fields of Data with the journey's entry event.",
     ),
-    class(
-        "legacy",
-        "the one of the object that it is about",
-        PATH,
-        FIELDS,
-    ),
+    class("legacy", PATH, FIELDS),
     class(
         "messaging",
-        "email_send, sms_send, push_send or ott_chat_messaging_send",
         "Compare the definition's key, letter case included; definitions belong to one business unit.",
         "Every recipient needs contactKey and an address, and the attributes that the definition's data extension requires.",
     ),
-    class(
-        "ott",
-        "ott_channels_read or _write, or ott_chat_messaging_send",
-        PATH,
-        FIELDS,
-    ),
-    class(
-        "platform",
-        "the one of what it asks for; most of /platform needs none",
-        PATH,
-        FIELDS,
-    ),
-    class("push", "push_read, _write or _send", PATH, FIELDS),
-    class("sms", "sms_read, _write or _send", PATH, FIELDS),
+    class("ott", PATH, FIELDS),
+    class("platform", PATH, FIELDS),
+    class("push", PATH, FIELDS),
+    class("sms", PATH, FIELDS),
 ];
 
-const OTHER: Class = class(
-    "",
-    "the one that the vendor's reference names for this route",
-    PATH,
-    FIELDS,
-);
-
-/// Beginnings of object types.
-const SOAP: [(&str, &str); 21] = [
-    (
-        "Account",
-        "accounts_read or _write; for users users_read or _write",
-    ),
-    ("Asset", "documents_and_images_read or _write"),
-    ("Automation", "automations_read, _write or _execute"),
-    ("BounceEvent", "tracking_events_read"),
-    ("BusinessUnit", "accounts_read or _write"),
-    ("ClickEvent", "tracking_events_read"),
-    ("ContentArea", "email_read or _write"),
-    ("DataExtension", "data_extensions_read or _write"),
-    ("DataFolder", "the ones of what is in the folder"),
-    ("Email", "email_read, _write or _send"),
-    ("FilterDefinition", "list_and_subscribers_read or _write"),
-    (
-        "ImportDefinition",
-        "automations_read, _write or _execute, and file_locations_read",
-    ),
-    ("List", "list_and_subscribers_read or _write"),
-    ("OpenEvent", "tracking_events_read"),
-    ("QueryDefinition", "automations_read, _write or _execute"),
-    ("Send", "email_read or _send, and tracking_events_read"),
-    ("SentEvent", "tracking_events_read"),
-    ("Subscriber", "list_and_subscribers_read or _write"),
-    (
-        "TriggeredSend",
-        "email_send, and email_read or _write for its definition",
-    ),
-    (
-        "Unsub",
-        "tracking_events_read, and list_and_subscribers_write to change it",
-    ),
-    ("User", "users_read or _write"),
-];
+const OTHER: Class = class("", PATH, FIELDS);
 
 /// Whether an answer is told as an error.
 pub(super) fn is_trouble(verdict: Verdict, status: StatusCode) -> bool {
@@ -235,30 +163,24 @@ impl Asked<'_> {
             .unwrap_or(&OTHER)
     }
 
-    fn scopes(&self) -> &'static str {
-        if let Some(scope) = self.scope {
-            return scope;
-        }
-        let Some(object) = self.object_type.filter(|_| self.operation.is_some()) else {
-            return self.class().scopes;
-        };
-        // The longest beginning, so that SentEvent is no Send.
-        let fitting = SOAP
-            .iter()
-            .filter(|(name, _scopes)| object.starts_with(name));
-        let longest = fitting.max_by_key(|(name, _scopes)| name.len());
-        longest.map_or("the one of this object", |(_name, scopes)| scopes)
-    }
-
     fn add_scope(&self) -> String {
         if self.is_core {
             return "Give the connected app the scope api, and its user the permission for this object.".to_owned();
         }
-        format!(
-            "Give the installed package the scope ({}) in Setup, Installed Packages; new tokens have it within 5 minutes. If it \
-             is there, the package's user lacks the permission, or the business unit the feature.",
-            self.scopes()
-        )
+        match (self.scope, self.is_granted) {
+            (Some(scope), Some(true)) => format!(
+                "The token has the scope ({scope}): give the package's user the permission, or the business unit the feature, or \
+                 share the object with it."
+            ),
+            (Some(scope), _) => format!(
+                "Give the installed package the scope ({scope}) in Setup, Installed Packages; new tokens have it within 5 \
+                 minutes. If it is there, the package's user lacks the permission, or the business unit the feature."
+            ),
+            (None, _) => "Give the installed package the scope that the vendor's reference names for this call, in Setup, \
+                          Installed Packages; new tokens have it within 5 minutes. If it is there, the package's user lacks the \
+                          permission, or the business unit the feature."
+                .to_owned(),
+        }
     }
 }
 
@@ -270,9 +192,9 @@ mod tests {
         Asked {
             root,
             operation: None,
-            object_type: None,
             is_core: false,
             scope: None,
+            is_granted: None,
         }
     }
 
@@ -283,22 +205,22 @@ mod tests {
 
     #[test]
     fn the_class_of_a_call_says_what_mends_it() {
-        assert!(told(403, &rest("data")).contains("data_extensions_read"));
+        assert!(told(403, &rest("data")).contains("the vendor's reference"));
         assert!(told(400, &rest("hub")).contains("stored already"));
         assert!(told(404, &rest("asset")).contains("business unit"));
         assert_eq!(told(404, &rest("other")), PATH);
-        let soap = Asked {
-            operation: Some("Retrieve"),
-            object_type: Some("SentEvent"),
-            ..rest("Retrieve")
-        };
-        let denied = fix(Verdict::NotPermitted, None, StatusCode::OK, &soap);
-        assert!(denied.contains("(tracking_events_read)"), "{denied}");
         let known = Asked {
             scope: Some("email_read"),
             ..rest("data")
         };
-        assert!(told(403, &known).contains("(email_read)"));
+        assert!(told(403, &known).starts_with("Give the installed package the scope (email_read)"));
+        let denied = fix(Verdict::NotPermitted, None, StatusCode::OK, &known);
+        assert_eq!(denied, told(403, &known));
+        let granted = Asked {
+            is_granted: Some(true),
+            ..known
+        };
+        assert!(told(403, &granted).starts_with("The token has the scope (email_read)"));
         let core = Asked {
             is_core: true,
             ..rest("services")

@@ -317,7 +317,7 @@ async fn throttling_and_missing_permission_are_told_and_counted() {
         (
             "200 OK",
             permission,
-            "the package lacks the scope, or its user the permission",
+            "the user of the package lacks the permission",
             "sfmc_auth_proxy_refusals_total{api=\"soap\",cause=\"not_permitted\",tenant=\"acme\"}",
         ),
     ] {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::written::{CLIENT_GONE, method_label};
 use super::{Details, Record, Told, verdict};
-use crate::ledger::{Call, Said, Trouble, object_type};
+use crate::ledger::{Call, Said, Trouble};
 use crate::proxy::asked::Api;
 use crate::proxy::error::Code;
 use crate::proxy::remedy::{self, Asked};
@@ -46,12 +46,18 @@ impl Details {
     /// What the tenant's answer says of the scope that the call needs.
     fn said_of_scope(&self) -> Option<Said> {
         let status = self.upstream_status?;
-        match self.judged? {
+        let judged = self.judged?;
+        let is_denied = matches!(
+            judged,
             (Verdict::NotPermitted, _)
-            | (Verdict::Refused, Some(Because::RouteRests | Because::ReplayRefused)) => {
-                Some(Said::Missing)
-            }
-            (Verdict::Accepted, _) if status == http::StatusCode::FORBIDDEN => Some(Said::Missing),
+                | (
+                    Verdict::Refused,
+                    Some(Because::RouteRests | Because::ReplayRefused)
+                )
+        ) || judged.0 == Verdict::Accepted && status == http::StatusCode::FORBIDDEN;
+        match judged {
+            // Something else is missing than what the token has.
+            _ if is_denied => (self.is_granted != Some(true)).then_some(Said::Missing),
             (Verdict::Accepted, _) => Some(Said::Accepted),
             _ => None,
         }
@@ -70,16 +76,15 @@ impl Details {
         if !remedy::is_trouble(verdict, status) {
             return None;
         }
-        let object = self.object_types.first().map(|object| object_type(object));
         let asked = Asked {
             root: self.operation(path),
             operation,
-            object_type: object.as_deref(),
             is_core: self
                 .account
                 .as_ref()
                 .is_some_and(|account| account.token.endpoint().settings().kind.is_core()),
             scope: self.scope,
+            is_granted: self.is_granted,
         };
         Some(Trouble {
             code: verdict::code(verdict, because),

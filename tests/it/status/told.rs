@@ -70,11 +70,14 @@ async fn errors_are_merged_and_say_what_to_do_for_their_kind_of_call() {
         rows["fix"]
             .as_str()
             .unwrap()
-            .contains("data_extensions_read"),
+            .starts_with("The token has the scope (data_extensions_read)"),
         "{rows}"
     );
     assert!(
-        rows["what"].as_str().unwrap().contains("lacks the scope"),
+        rows["what"]
+            .as_str()
+            .unwrap()
+            .contains("the user of the package lacks the permission"),
         "{rows}"
     );
     for (status, route, fix) in [
