@@ -182,7 +182,7 @@ impl Sender {
                 Err(_elapsed) => ("no answer in time".to_owned(), None),
             };
             let wait = wait.unwrap_or_else(|| pause.mul_f64(0.5 + fastrand::f64()));
-            if Instant::now() + wait >= deadline {
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(cause);
             }
             let mut finished = self.finished.clone();

@@ -74,10 +74,33 @@ pub struct Call<'a> {
     pub permitted: bool,
     /// The code that the call would have got if the client's policy were enforced.
     pub would_refuse: Option<&'static str>,
-    /// The scope that the call needs, and what the tenant said of it.
-    pub scope: Option<(&'static str, Said)>,
+    /// The scopes that the call needs, where they are known and the tenant said something of them.
+    pub scopes: Option<Scopes>,
     /// What went wrong, if something did.
     pub trouble: Option<Trouble>,
+}
+
+/// The scopes that a call needs, and what the tenant said of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Scopes {
+    /// The one that it counts under.
+    pub scope: &'static str,
+    /// Those that it needs beside that one.
+    pub beside: &'static [&'static str],
+    /// What the tenant said of all of them.
+    pub said: Said,
+}
+
+impl Scopes {
+    /// This one is missing; of others nothing was said.
+    #[must_use]
+    pub fn missing(scope: &'static str) -> Self {
+        Self {
+            scope,
+            beside: &[],
+            said: Said::Missing,
+        }
+    }
 }
 
 /// What the tenant's answer says of a scope.

@@ -186,6 +186,7 @@ impl Metrics {
         sweep(&self.token_renewal_due_timestamp_seconds, holds);
         sweep(&self.token_renewal_wanted_timestamp_seconds, holds);
         sweep(&self.throttled_total, holds);
+        sweep(&self.would_be_refusals_total, holds);
         sweep(&self.tenant_ready, holds);
         sweep(&self.client_secret_in_use, holds);
         sweep(&self.client_authentications_total, holds);

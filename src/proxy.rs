@@ -47,7 +47,6 @@ pub use settings::{AnswerUrls, ListenerSelection, OtherHosts, Settings, TenantSe
 pub use setup::{Proxy, SetupError};
 pub use station::Station;
 
-use advice::Scope;
 use answer::{Received, ReceivedBody};
 use arrived::Arrived;
 use asked::{Api, Asked};
@@ -417,20 +416,6 @@ impl Worker {
             response.headers_mut().remove(CONTENT_LENGTH);
         }
         Ok(response)
-    }
-}
-
-impl Call<'_> {
-    /// The scope that it needs, as far as that is known.
-    fn scope<'t>(&self, token: &'t AccessToken) -> Option<Scope<'t>> {
-        let envelope = self.payload.envelope();
-        Scope::of(&self.choice, &self.outbound.method, envelope, token)
-    }
-
-    fn note_scope(&self, token: &AccessToken) {
-        if let Some(scope) = self.scope(token) {
-            self.record.needs_scope(scope.counted(), scope.is_granted());
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The configuration's admin token is shown to the configuration's admin listener alone; to any other place goes only the one
 //! that was named for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -83,6 +83,8 @@ pub(super) struct Scope {
 #[serde(default)]
 pub(super) struct Client {
     pub(super) name: String,
+    pub(super) default_tenant: Option<String>,
+    pub(super) default_accounts: BTreeMap<String, String>,
     pub(super) calls: Vec<Call>,
     pub(super) calls_left_out: u64,
 }

@@ -95,6 +95,13 @@ fn warnings(seen: &Seen, suggestion: &Suggestion) -> Vec<String> {
     let mut warnings: Vec<String> = running::too_short(seen.since, seen.until)
         .into_iter()
         .collect();
+    if seen.is_order_open() {
+        warnings.push(
+            "what was read does not say which tenant and account calls mean that select none: the first of tenants and accounts is \
+             that from then on, so put it there"
+                .to_owned(),
+        );
+    }
     for pattern in &suggestion.may_send {
         warnings.push(format!(
             "\"{pattern}\" covers calls that send as well as others, and what was seen does not tell them apart: if nothing was \

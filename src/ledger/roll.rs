@@ -1,5 +1,6 @@
 //! Who there is: tenants with their accounts, and clients, as they are configured now. Says nothing of what they did.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::policy::Posture;
@@ -55,6 +56,10 @@ pub struct Client {
     pub name: String,
     /// What becomes of calls that its policy does not allow.
     pub policy: Posture,
+    /// The tenant of calls that select none.
+    pub default_tenant: Option<String>,
+    /// For each tenant that it may use, the account of calls that select none, as metrics call it.
+    pub default_accounts: BTreeMap<String, String>,
 }
 
 impl Roll {

@@ -30,7 +30,7 @@ impl Shard {
         with_entry(&mut self.clients, call.client, |calls| {
             calls.note(call, hashing)
         });
-        if call.trouble.is_none() && call.scope.is_none() {
+        if call.trouble.is_none() && call.scopes.is_none() {
             return;
         }
         match call.tenant {
@@ -55,8 +55,11 @@ impl Shard {
 
 impl Tenant {
     fn note(&mut self, call: &Call<'_>) {
-        if let Some((scope, said)) = call.scope {
-            self.scopes.note(scope, said, call.at, || example(call));
+        if let Some(scopes) = call.scopes {
+            for scope in [&scopes.scope].into_iter().chain(scopes.beside) {
+                self.scopes
+                    .note(scope, scopes.said, call.at, || example(call));
+            }
         }
         if let Some(trouble) = &call.trouble {
             self.errors.note(call, trouble);

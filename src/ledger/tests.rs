@@ -1,5 +1,7 @@
 //! Merging, bounds and what is forgotten, with time as an argument.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::policy::Posture;
 
@@ -22,7 +24,7 @@ fn call(seconds: u64) -> Call<'static> {
         status: 200,
         permitted: true,
         would_refuse: None,
-        scope: None,
+        scopes: None,
         trouble: None,
     }
 }
@@ -49,6 +51,8 @@ fn roll(tenants: &[&str], clients: &[&str]) -> Roll {
     let clients = clients.iter().map(|name| Client {
         name: (*name).to_owned(),
         policy: Posture::Enforce,
+        default_tenant: None,
+        default_accounts: BTreeMap::default(),
     });
     Roll {
         tenants: tenants.collect(),
@@ -76,7 +80,11 @@ fn what_is_the_same_is_one_entry_whichever_thread_saw_it() {
             ledger.note(&Call {
                 status: 404,
                 trouble: trouble(&what),
-                scope: Some(("email_read", Said::Accepted)),
+                scopes: Some(Scopes {
+                    scope: "email_send",
+                    beside: &["email_read"],
+                    said: Said::Accepted,
+                }),
                 ..call(number * 10 + second)
             });
         }
@@ -89,12 +97,12 @@ fn what_is_the_same_is_one_entry_whichever_thread_saw_it() {
         (error.times, error.at, error.what.as_str()),
         (30, at(54), "thread 5")
     );
-    let (count, example) = view.tenants["acme"].scopes["email_read"]
-        .accepted
-        .clone()
-        .unwrap();
-    assert_eq!((count.times, count.last), (30, at(54)));
-    assert_eq!(example, "GET /asset/v1/content");
+    for scope in ["email_send", "email_read"] {
+        let seen = view.tenants["acme"].scopes[scope].accepted.clone();
+        let (count, example) = seen.unwrap();
+        assert_eq!((count.times, count.last), (30, at(54)));
+        assert_eq!(example, "GET /asset/v1/content");
+    }
     let client = &view.clients["newsletter"];
     assert_eq!(client.calls.len(), 1);
     assert_eq!(client.calls[0].count.times, 30);

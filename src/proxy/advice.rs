@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use super::Call;
 use super::asked::Api;
 use super::route::Choice;
 use super::verdict::Verdict;
@@ -15,6 +16,21 @@ use crate::soap::envelope::Envelope;
 use crate::token::{AccessToken, Because, Kind};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+/// The scopes that a call needs.
+#[derive(Clone, Copy)]
+pub(super) struct Needed {
+    /// The one that the call counts under,
+    pub(super) counted: &'static str,
+    /// and those that it needs beside it.
+    pub(super) beside: &'static [&'static str],
+    /// The first of all of them that its token does not have.
+    pub(super) lacking: Option<&'static str>,
+    /// Whether it has all of them; `None`: its response did not say.
+    pub(super) is_granted: Option<bool>,
+    /// Whether nobody has said it of this call.
+    pub(super) is_guess: bool,
+}
 
 /// What a call needs, and what its token has.
 #[derive(Clone, Copy)]
@@ -46,13 +62,19 @@ impl<'a> Scope<'a> {
     }
 
     /// The one that the call counts under.
-    pub(super) fn counted(&self) -> &'static str {
+    fn counted(&self) -> &'static str {
         self.need.counted(self.granted)
     }
 
-    /// Whether the token has all that is needed; `None`: its response did not say.
-    pub(super) fn is_granted(&self) -> Option<bool> {
-        self.granted.map(|_granted| self.lacking().is_none())
+    /// The same, to be remembered.
+    pub(super) fn needed(&self) -> Needed {
+        Needed {
+            counted: self.need.counted(self.granted),
+            beside: self.need.and,
+            lacking: self.lacking(),
+            is_granted: self.granted.map(|_granted| self.lacking().is_none()),
+            is_guess: self.is_guess(),
+        }
     }
 
     fn lacking(&self) -> Option<&'static str> {
@@ -105,6 +127,20 @@ impl<'a> Scope<'a> {
                 self.words("it")
             ),
             (None, None) => format!("{what}; {}", self.words(self.counted())),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// The scope that it needs, as far as that is known.
+    pub(super) fn scope<'t>(&self, token: &'t AccessToken) -> Option<Scope<'t>> {
+        let envelope = self.payload.envelope();
+        Scope::of(&self.choice, &self.outbound.method, envelope, token)
+    }
+
+    pub(super) fn note_scope(&self, token: &AccessToken) {
+        if let Some(scope) = self.scope(token) {
+            self.record.needs(scope.needed());
         }
     }
 }

@@ -8,7 +8,6 @@ use super::setup::Proxy;
 use crate::identity::Client;
 use crate::ledger::ANYONE;
 use crate::metrics::label;
-use crate::policy::Posture;
 use crate::token::Labels;
 
 /// What a client's policy refuses calls with.
@@ -87,12 +86,10 @@ impl Proxy {
                 .client_authentications_total
                 .with_label_values(&[client.name(), place.as_str()]);
         }
-        if client.grant().policy == Posture::Observe {
-            for code in POLICY_CODES {
-                self.metrics
-                    .would_be_refusals_total
-                    .with_label_values(&[client.name(), code.name()]);
-            }
+        for code in POLICY_CODES {
+            let labels = [client.name(), code.name()];
+            let family = &self.metrics.would_be_refusals_total;
+            family.with_label_values(&labels);
         }
     }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Method, StatusCode, Uri, request};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::advice::Needed;
 use super::asked::{Api, Asked};
 use super::error::{Code, ProxyError};
 use super::headers;
@@ -79,10 +80,8 @@ struct Details {
     advice: Option<Cow<'static, str>>,
     /// The client may make this call.
     permitted: bool,
-    /// The scope that the call needs, where that is known.
-    scope: Option<&'static str>,
-    /// Whether the token has what is needed, where that is known.
-    is_granted: Option<bool>,
+    /// The scopes that the call needs, where they are known.
+    needed: Option<Needed>,
     /// What its client's policy would have refused it with, had it not been set to observe.
     would_refuse: Option<Code>,
     judged: Option<(Verdict, Option<Because>)>,
@@ -242,11 +241,9 @@ impl Record {
         details.replay = Some(outcome);
     }
 
-    /// The scope that the call needs, and whether its token has it, where that is known.
-    pub(super) fn needs_scope(&self, scope: &'static str, is_granted: Option<bool>) {
-        let mut details = self.details();
-        details.scope = Some(scope);
-        details.is_granted = is_granted;
+    /// The call needs these scopes.
+    pub(super) fn needs(&self, needed: Needed) {
+        self.details().needed = Some(needed);
     }
 
     /// What the call's client's policy would have refused it with, if it is made in spite of that.

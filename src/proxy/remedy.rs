@@ -3,6 +3,7 @@
 
 use http::StatusCode;
 
+use super::advice::Needed;
 use super::verdict::Verdict;
 use crate::token::Because;
 
@@ -14,10 +15,8 @@ pub(super) struct Asked<'a> {
     pub(super) operation: Option<&'a str>,
     /// Whether core Salesforce was called.
     pub(super) is_core: bool,
-    /// The scope that the call needs, where that is known,
-    pub(super) scope: Option<&'static str>,
-    /// and whether its token has what is needed, where that is known.
-    pub(super) is_granted: Option<bool>,
+    /// The scopes that the call needs, where they are known.
+    pub(super) needed: Option<Needed>,
 }
 
 /// Calls with the same answers to what is wrong.
@@ -167,20 +166,28 @@ impl Asked<'_> {
         if self.is_core {
             return "Give the connected app the scope api, and its user the permission for this object.".to_owned();
         }
-        match (self.scope, self.is_granted) {
-            (Some(scope), Some(true)) => format!(
-                "The token has the scope ({scope}): give the package's user the permission, or the business unit the feature, or \
-                 share the object with it."
-            ),
-            (Some(scope), _) => format!(
-                "Give the installed package the scope ({scope}) in Setup, Installed Packages; new tokens have it within 5 \
-                 minutes. If it is there, the package's user lacks the permission, or the business unit the feature."
-            ),
-            (None, _) => "Give the installed package the scope that the vendor's reference names for this call, in Setup, \
-                          Installed Packages; new tokens have it within 5 minutes. If it is there, the package's user lacks the \
-                          permission, or the business unit the feature."
-                .to_owned(),
+        let Some(needed) = self.needed else {
+            return "Give the installed package the scope that the vendor's reference names for this call, in Setup, Installed \
+                    Packages; new tokens have it within 5 minutes. If it is there, the package's user lacks the permission, or \
+                    the business unit the feature."
+                .to_owned();
+        };
+        let scope = needed.lacking.unwrap_or(needed.counted);
+        let probably = if needed.is_guess {
+            " that this call probably needs"
+        } else {
+            ""
+        };
+        if needed.is_granted == Some(true) {
+            return format!(
+                "The token has the scope{probably} ({scope}): give the package's user the permission, or the business unit the \
+                 feature, or share the object with it."
+            );
         }
+        format!(
+            "Give the installed package the scope{probably} ({scope}) in Setup, Installed Packages; new tokens have it within 5 \
+             minutes. If it is there, the package's user lacks the permission, or the business unit the feature."
+        )
     }
 }
 
@@ -193,8 +200,7 @@ mod tests {
             root,
             operation: None,
             is_core: false,
-            scope: None,
-            is_granted: None,
+            needed: None,
         }
     }
 
@@ -210,17 +216,32 @@ mod tests {
         assert!(told(404, &rest("asset")).contains("business unit"));
         assert_eq!(told(404, &rest("other")), PATH);
         let known = Asked {
-            scope: Some("email_read"),
+            needed: Some(Needed {
+                counted: "email_send",
+                beside: &["email_read"],
+                lacking: Some("email_read"),
+                is_granted: Some(false),
+                is_guess: false,
+            }),
             ..rest("data")
         };
         assert!(told(403, &known).starts_with("Give the installed package the scope (email_read)"));
         let denied = fix(Verdict::NotPermitted, None, StatusCode::OK, &known);
         assert_eq!(denied, told(403, &known));
         let granted = Asked {
-            is_granted: Some(true),
+            needed: known.needed.map(|needed| Needed {
+                lacking: None,
+                is_granted: Some(true),
+                is_guess: true,
+                ..needed
+            }),
             ..known
         };
-        assert!(told(403, &granted).starts_with("The token has the scope (email_read)"));
+        let words = told(403, &granted);
+        assert!(
+            words.starts_with("The token has the scope that this call probably needs (email_send)"),
+            "{words}"
+        );
         let core = Asked {
             is_core: true,
             ..rest("services")

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::route::{Selected, Tenant};
 use super::setup::Proxy;
+use crate::identity::Grant;
 use crate::ledger::{self, ANYONE, Ledger, Roll};
-use crate::policy::Posture;
 use crate::token::{GrantType, Kind};
 
 impl Proxy {
@@ -20,21 +20,40 @@ impl Proxy {
     pub fn roll(&self) -> Roll {
         let mut tenants: Vec<_> = self.router.tenants().map(|tenant| of(tenant)).collect();
         tenants.sort_by(|one, other| one.name.cmp(&other.name));
-        let clients = self.clients.all().map(|client| ledger::Client {
-            name: client.name().to_owned(),
-            policy: client.grant().policy,
-        });
+        let clients = self.clients.all();
+        let clients = clients.map(|client| self.of_client(client.name(), Some(client.grant())));
         let mut clients: Vec<_> = clients.collect();
         if clients.is_empty() {
-            clients.push(ledger::Client {
-                name: ANYONE.to_owned(),
-                policy: Posture::Enforce,
-            });
+            clients.push(self.of_client(ANYONE, None));
         }
         Roll {
             tenants,
             clients,
             is_shared: self.store.is_shared(),
+        }
+    }
+
+    fn of_client(&self, name: &str, grant: Option<&Grant>) -> ledger::Client {
+        let may_use = |tenant: &Tenant| {
+            let only = grant.and_then(Grant::tenants);
+            only.is_none_or(|only| only.iter().any(|name| name == tenant.name()))
+        };
+        let default_tenant = grant.and_then(Grant::default_tenant);
+        let default_tenant = default_tenant.or_else(|| self.router.default_tenant());
+        let tenants = self.router.tenants().filter(|tenant| may_use(tenant));
+        let accounts = tenants.filter_map(|tenant| {
+            let of_client = grant.and_then(|grant| grant.default_account(tenant.name()));
+            let mid = of_client.or_else(|| tenant.default_mid());
+            let account = tenant.all_accounts().into_iter();
+            let account = account.filter(|account| account.mid() == mid).next()?;
+            let label = account.token.labels().account.clone();
+            Some((tenant.name().to_owned(), label))
+        });
+        ledger::Client {
+            name: name.to_owned(),
+            policy: grant.map(|grant| grant.policy).unwrap_or_default(),
+            default_tenant: default_tenant.map(str::to_owned),
+            default_accounts: accounts.collect(),
         }
     }
 }

@@ -103,6 +103,11 @@ impl Router {
         }
     }
 
+    /// The tenant of calls that select none.
+    pub(super) fn default_tenant(&self) -> Option<&str> {
+        self.default_tenant.as_deref().map(Tenant::name)
+    }
+
     /// Every tenant.
     pub(super) fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
         self.tenants.values()

@@ -5,6 +5,7 @@
 
 mod alone;
 mod shared;
+mod standing;
 mod traced;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,7 @@ use super::life::{Attempt, Because, Cure, Life, Wanted};
 use super::package::{Key, Packages};
 use super::recent::Recent;
 use super::rest::Route;
-use super::standing::{Failure, Held, Standing};
+use super::standing::Failure;
 use super::succession::{Labels, Succession, Terms};
 use super::tally::{self, Tally};
 use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
@@ -402,23 +403,6 @@ impl Account {
                     error: error.clone(),
                 });
             }
-        }
-    }
-
-    /// How it stands at this moment.
-    pub(super) fn standing_at(&self, now: Now) -> Standing {
-        let (minted, failed) = {
-            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.counts(now.monotonic)
-        };
-        let state = self.state();
-        Standing {
-            token: state.life.current().and_then(|token| Held::of(token, now)),
-            minted,
-            failed,
-            rests: state.life.resting(now),
-            cooldown: state.life.cooldown_left(now),
-            last_error: state.last_error.clone(),
         }
     }
 

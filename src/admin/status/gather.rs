@@ -288,6 +288,8 @@ fn of_client(client: ledger::Client, seen: ClientView) -> Client {
     Client {
         name: client.name,
         policy: client.policy.name(),
+        default_tenant: client.default_tenant,
+        default_accounts: client.default_accounts,
         last_calls: last_calls.collect(),
         would_refuse: would_refuse.collect(),
         calls: calls.collect(),

@@ -1,5 +1,6 @@
 //! What `/status.json` tells, and the page from the same. docs/status.schema.json holds its shape. Never holds a secret.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
@@ -202,6 +203,8 @@ pub(super) struct Error {
 pub(super) struct Client {
     pub(super) name: String,
     pub(super) policy: &'static str,
+    pub(super) default_tenant: Option<String>,
+    pub(super) default_accounts: BTreeMap<String, String>,
     pub(super) last_calls: Vec<LastCall>,
     pub(super) would_refuse: Vec<WouldRefuse>,
     pub(super) calls: Vec<Call>,

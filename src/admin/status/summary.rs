@@ -186,7 +186,10 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
     }
     for scope in &tenant.scopes.missing {
         findings.push(attention(
-            format!("{name}: the tenant says that the scope {} is missing, for {}.", scope.scope, scope.example),
+            format!(
+                "{name}: {} was refused, and needs the scope {}, as far as is known.",
+                scope.example, scope.scope
+            ),
             "Give it to the installed package; new tokens have it within 5 minutes. If it is there, its user lacks the permission."
                 .to_owned(),
             anchor.clone(),

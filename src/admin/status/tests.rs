@@ -1,5 +1,6 @@
 //! What the page makes of a model: nothing from outside becomes markup, and no model makes it large.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt;
@@ -138,6 +139,8 @@ fn client(name: &str) -> Client {
     Client {
         name: name.to_owned(),
         policy: "observe",
+        default_tenant: Some("acme".to_owned()),
+        default_accounts: BTreeMap::from([("acme".to_owned(), "default".to_owned())]),
         last_calls: (0..10).map(|_| last()).collect(),
         would_refuse: (0..100).map(|_| refusal()).collect(),
         calls: (0..300).map(|_| call()).collect(),

@@ -77,6 +77,16 @@ impl<'a> Filling<'a> {
         })
     }
 
+    /// Where the admin listener is in a container of its own: on every address, where it tells no more than health and metrics.
+    fn admin_listen(&self) -> String {
+        let port = self.admin.port();
+        if self.admin.is_ipv4() {
+            format!("0.0.0.0:{port}")
+        } else {
+            format!("[::]:{port}")
+        }
+    }
+
     fn admin_address(&self) -> String {
         let mut admin = self.admin;
         if admin.ip().is_unspecified() {
@@ -97,6 +107,7 @@ impl Values for Filling<'_> {
     fn value(&self, key: &str) -> Option<String> {
         match key {
             "admin_address" => return Some(self.admin_address()),
+            "admin_listen" => return Some(self.admin_listen()),
             "admin" => return Some(format!("http://{}", self.admin_address())),
             "image" => {
                 return Some(concat!("sfmc-auth-proxy:", env!("CARGO_PKG_VERSION")).to_owned());

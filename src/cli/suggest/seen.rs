@@ -15,10 +15,16 @@ const OTHER: &str = "other";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Account {
     tenant: String,
-    /// Whether it is not the tenant's default one; so that this one comes first.
-    is_named: bool,
     label: String,
     mid: Option<Mid>,
+}
+
+/// What is meant where nothing selects one.
+#[derive(Debug, Default)]
+struct Defaults {
+    tenant: Option<String>,
+    /// Labels of accounts, by tenant.
+    accounts: BTreeMap<String, String>,
 }
 
 /// What was seen.
@@ -27,6 +33,8 @@ pub(super) struct Seen {
     /// Masked names, and how often each.
     pub(super) calls: BTreeMap<String, u64>,
     accounts: BTreeSet<Account>,
+    /// What nothing selects; `None`: it is not known.
+    defaults: Option<Defaults>,
     pub(super) since: Option<SystemTime>,
     pub(super) until: Option<SystemTime>,
     /// What is to be known beside the list.
@@ -45,6 +53,10 @@ impl Seen {
         let mut seen = Self {
             since,
             until,
+            defaults: Some(Defaults {
+                tenant: found.default_tenant.clone(),
+                accounts: found.default_accounts.clone(),
+            }),
             ..Self::default()
         };
         for call in &found.calls {
@@ -72,7 +84,6 @@ impl Seen {
     pub(super) fn note_account(&mut self, tenant: &str, label: &str, mid: Option<Mid>) {
         self.accounts.insert(Account {
             tenant: tenant.to_owned(),
-            is_named: label != DEFAULT,
             label: label.to_owned(),
             mid,
         });
@@ -92,38 +103,66 @@ impl Seen {
     }
 
     /// The values of `tenants` and `accounts`, where there are any to give. A client without `accounts` has each tenant's default
-    /// one; of those that it has, the first is its default, and so the tenant's default account goes first.
+    /// one; of those that it has, the first is what calls get that select none, and so are its tenants.
     pub(super) fn reach(&self) -> (Option<String>, Option<String>) {
-        let tenants: BTreeSet<&str> = self
-            .accounts
-            .iter()
-            .map(|account| account.tenant.as_str())
-            .filter(|tenant| !tenant.is_empty())
+        let accounts = self.accounts.iter();
+        let tenants = accounts.map(|account| (!self.is_default_tenant(account), &account.tenant));
+        let tenants: BTreeSet<_> = tenants
+            .filter(|(_later, tenant)| !tenant.is_empty())
             .collect();
-        let tenants: Vec<_> = tenants.iter().map(|name| format!("{name:?}")).collect();
+        let tenants: Vec<_> = tenants
+            .iter()
+            .map(|(_later, name)| format!("{name:?}"))
+            .collect();
         let tenants = (!tenants.is_empty()).then(|| tenants.join(", "));
-        if !self.accounts.iter().any(|account| account.is_named) {
+        if self.accounts.iter().all(|account| account.label == DEFAULT) {
             return (tenants, None);
         }
-        let written = self
-            .accounts
-            .iter()
-            .map(|account| match (&account.label, account.mid) {
-                (label, Some(mid)) if matches!(label.as_str(), DEFAULT | OTHER) => mid.to_string(),
-                (label, None) if matches!(label.as_str(), DEFAULT | OTHER) => {
-                    format!(
-                        "{:?}",
-                        format!("MEMBER ID OF {} ACCOUNT", label.to_uppercase())
-                    )
-                }
-                (label, _) => format!("{label:?}"),
-            });
+        let mut ordered: Vec<&Account> = self.accounts.iter().collect();
+        // Stable: by tenant and label within.
+        ordered.sort_by_key(|account| {
+            let is_default = self.is_default_account(account);
+            (!self.is_default_tenant(account), !is_default)
+        });
         let mut accounts: Vec<String> = Vec::new();
-        for account in written {
+        for account in ordered.into_iter().map(Account::written) {
             if !accounts.contains(&account) {
                 accounts.push(account);
             }
         }
         (tenants, Some(accounts.join(", ")))
+    }
+
+    /// Whether several are listed, of which it is not known which one calls mean that select none.
+    pub(super) fn is_order_open(&self) -> bool {
+        self.defaults.is_none() && self.accounts.len() > 1
+    }
+
+    fn is_default_tenant(&self, account: &Account) -> bool {
+        let defaults = self.defaults.as_ref();
+        let tenant = defaults.and_then(|defaults| defaults.tenant.as_ref());
+        tenant == Some(&account.tenant)
+    }
+
+    fn is_default_account(&self, account: &Account) -> bool {
+        let defaults = self.defaults.as_ref();
+        let label = defaults.and_then(|defaults| defaults.accounts.get(&account.tenant));
+        label.map_or(account.label == DEFAULT, |label| *label == account.label)
+    }
+}
+
+impl Account {
+    /// As a list of accounts names it.
+    fn written(&self) -> String {
+        match (self.label.as_str(), self.mid) {
+            (DEFAULT | OTHER, Some(mid)) => mid.to_string(),
+            (label @ (DEFAULT | OTHER), None) => {
+                format!(
+                    "{:?}",
+                    format!("MEMBER ID OF {} ACCOUNT", label.to_uppercase())
+                )
+            }
+            (label, _) => format!("{label:?}"),
+        }
     }
 }

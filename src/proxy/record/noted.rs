@@ -3,9 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
+
 use super::written::{CLIENT_GONE, method_label};
 use super::{Details, Record, Told, verdict};
-use crate::ledger::{Call, Said, Trouble};
+use crate::ledger::{Call, Said, Scopes, Trouble};
 use crate::proxy::asked::Api;
 use crate::proxy::error::Code;
 use crate::proxy::remedy::{self, Asked};
@@ -36,30 +38,36 @@ impl Record {
             status: details.status.unwrap_or(CLIENT_GONE).as_u16(),
             permitted: details.permitted,
             would_refuse: details.would_refuse.map(Code::name),
-            scope: details.scope.zip(details.said_of_scope()),
+            scopes: details.said_of_scopes(),
             trouble: details.trouble(self.path(details), operation),
         });
     }
 }
 
 impl Details {
-    /// What the tenant's answer says of the scope that the call needs.
-    fn said_of_scope(&self) -> Option<Said> {
-        let status = self.upstream_status?;
-        let judged = self.judged?;
-        let is_denied = matches!(
-            judged,
-            (Verdict::NotPermitted, _)
-                | (
-                    Verdict::Refused,
-                    Some(Because::RouteRests | Because::ReplayRefused)
-                )
-        ) || judged.0 == Verdict::Accepted && status == http::StatusCode::FORBIDDEN;
-        match judged {
+    /// What the tenant's answer says of the scopes that the call needs.
+    fn said_of_scopes(&self) -> Option<Scopes> {
+        let needed = self.needed?;
+        let (verdict, because) = self.judged?;
+        let is_denied = match verdict {
+            Verdict::NotPermitted => true,
+            Verdict::Refused => {
+                matches!(because, Some(Because::RouteRests | Because::ReplayRefused))
+            }
+            Verdict::Accepted => self.upstream_status? == StatusCode::FORBIDDEN,
+            Verdict::Throttled | Verdict::Unknown => false,
+        };
+        match (is_denied, needed.lacking) {
+            (true, Some(lacking)) => Some(Scopes::missing(lacking)),
             // Something else is missing than what the token has.
-            _ if is_denied => (self.is_granted != Some(true)).then_some(Said::Missing),
-            (Verdict::Accepted, _) => Some(Said::Accepted),
-            _ => None,
+            (true, None) if needed.is_granted == Some(true) => None,
+            (true, None) => Some(Scopes::missing(needed.counted)),
+            (false, _) if verdict == Verdict::Accepted => Some(Scopes {
+                scope: needed.counted,
+                beside: needed.beside,
+                said: Said::Accepted,
+            }),
+            (false, _) => None,
         }
     }
 
@@ -83,8 +91,7 @@ impl Details {
                 .account
                 .as_ref()
                 .is_some_and(|account| account.token.endpoint().settings().kind.is_core()),
-            scope: self.scope,
-            is_granted: self.is_granted,
+            needed: self.needed,
         };
         Some(Trouble {
             code: verdict::code(verdict, because),
