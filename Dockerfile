@@ -1,5 +1,5 @@
 # The image: one program on a base without a shell, as user 65532. docs/image.md says how it is run;
-# tests/image/build builds and tries it where no registry of images can be reached.
+# tests/image/build builds and tries it without a registry of images.
 #
 # Neither stage needs BuildKit, so that docker, podman and buildah build the same thing.
 

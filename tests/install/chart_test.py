@@ -148,6 +148,24 @@ class EverySet(unittest.TestCase):
                     targets = [port["targetPort"] for port in service["spec"]["ports"]]
                     self.assertNotIn("admin", targets)
 
+    def test_health_and_metrics_are_asked_in_the_family_that_they_listen_in(self):
+        for _values, objects, _notes in self.each():
+            for service in of_kind(objects, "Service"):
+                if service["metadata"]["labels"]["app.kubernetes.io/component"] == "admin":
+                    self.assertEqual(service["spec"]["ipFamilyPolicy"], "SingleStack")
+                    given = variables(only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0])
+                    first = given["SFMC_AUTH_PROXY_LISTEN_HTTP"].split(",")[0].rpartition(":")[0]
+                    self.assertEqual(given["SFMC_AUTH_PROXY_ADMIN_LISTEN"].rpartition(":")[0], first)
+
+    def test_pods_are_spread_by_their_own_labels_unless_others_are_named(self):
+        for values, objects, _notes in self.each():
+            for deployment in of_kind(objects, "Deployment"):
+                spec = deployment["spec"]["template"]["spec"]
+                own = deployment["spec"]["selector"]
+                default = [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}]
+                wanted = [{"labelSelector": own} | given for given in values.get("topologySpreadConstraints", default)]
+                self.assertEqual(spec.get("topologySpreadConstraints", []), wanted)
+
     def test_calls_have_time_to_end(self):
         for _values, objects, _notes in self.each():
             for deployment in of_kind(objects, "Deployment"):
@@ -253,6 +271,9 @@ class Refusals(unittest.TestCase):
             ({"service": {"type": "ExternalName"}}, "/service/type"),
             ({"probes": {"readiness": {"httpGet": {"path": "/"}}}}, "/probes/readiness"),
             ({"sidecar": {"readiness": True}}, "/sidecar"),
+            ({"sidecar": {"startupPath": "/"}}, "/sidecar/startupPath"),
+            ({"networkPolicy": {"egress": {"dnsPorts": []}}}, "/networkPolicy/egress/dnsPorts"),
+            ({"prometheusRule": {"disabled": "SfmcAuthProxyAbsent"}}, "/prometheusRule/disabled"),
         ]:
             self.assert_refused(values, *words)
 
@@ -263,6 +284,7 @@ class Refusals(unittest.TestCase):
             ({"shutdown": {"terminationGracePeriodSeconds": 20}}, "is 20, but draining may take 35 s"),
             ({"ports": {"http": 7363}}, "name one port twice"),
             ({"extraPorts": [{"name": "emea", "port": 7362}]}, "name one port twice"),
+            ({"prometheusRule": {"enabled": True, "disabled": ["SfmcAuthProxyAbsent", "Nothing"]}}, "no alert", ": Nothing."),
         ]:
             self.assert_refused(values, *words)
 
@@ -277,7 +299,7 @@ class Documentation(unittest.TestCase):
         self.assertEqual(len(named), 2, named)
         made = set(re.findall(r"create secret generic ([\w-]+)", self.TEXT))
         blocks = re.findall(r"```yaml\n(# values.yaml\n.*?)```", self.TEXT, re.S)
-        self.assertEqual(len(blocks), 2)
+        self.assertEqual(len(blocks), 3)
         there, wanted = set(), set()
         for block in blocks:
             objects, _notes = render(yaml.safe_load(block), release="sfmc-auth-proxy")

@@ -1,5 +1,6 @@
 """The Dockerfile, the compose file and the unit of systemd, each read by the tool that will read it."""
 
+import base64
 import json
 import os
 import re
@@ -126,17 +127,74 @@ class Systemd(unittest.TestCase):
             said = run(os.environ["PROGRAM"], "run", "--config", file.name, env={"PATH": os.environ["PATH"]})
             self.assertEqual(said.returncode, 2, said.stderr)
 
-    def test_the_documented_configuration_is_one(self):
-        text = (ROOT / "docs" / "systemd.md").read_text()
-        blocks = re.findall(r"```toml\n(.*?)```", text, re.S)
+    def documented(self, language):
+        blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "systemd.md").read_text(), re.S)
         self.assertTrue(blocks)
-        for block in blocks:
+        return blocks
+
+    def test_a_reload_wants_nothing_that_only_the_service_is_given(self):
+        check, kill = self.keys("ExecReload")
+        self.assertEqual(kill, "/bin/kill -HUP $MAINPID")
+        program, *arguments, path = check.split()
+        self.assertEqual((program, path), ("/usr/local/bin/sfmc-auth-proxy", "/etc/sfmc-auth-proxy/config.toml"))
+        (block,) = self.documented("toml")
+        for text, status in ((block, 0), (block.replace("subdomain", "subdomian"), 2)):
             with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-                file.write(block)
+                file.write(text)
                 file.flush()
-                said = run(os.environ["PROGRAM"], "check", "--syntax-only", "--config", file.name,
-                           env={"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": "/run/credentials/x"})
-                self.assertEqual(said.returncode, 0, said.stderr)
+                # No credentials, and none of the directories.
+                said = run(os.environ["PROGRAM"], *arguments, file.name, env={"PATH": os.environ["PATH"]})
+                self.assertEqual(said.returncode, status, said.stderr)
+
+    def test_a_command_from_a_shell_finds_the_secrets(self):
+        """What docs/systemd.md says of CREDENTIALS_DIRECTORY: the files are called as the credentials are."""
+        drop_ins = "".join(self.documented("ini"))
+        loaded = self.keys("LoadCredential") + re.findall(r"^LoadCredential=(.*)$", drop_ins, re.M)
+        self.assertEqual(len(loaded), 2)
+        for name, path in (each.split(":") for each in loaded):
+            self.assertEqual(path, f"/etc/sfmc-auth-proxy/{name}")
+        (block,) = self.documented("toml")
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "client_secret").write_text("secret")
+            Path(folder, "state_key").write_text(base64.b64encode(bytes(range(32))).decode())
+            for name in ("client_secret", "state_key"):
+                Path(folder, name).chmod(0o600)
+            Path(folder, "config.toml").write_text(block.replace("/var/log/sfmc-auth-proxy", folder).replace(
+                "/var/lib/sfmc-auth-proxy", folder))
+            own = {"PATH": os.environ["PATH"], "HOME": folder}
+            arguments = [os.environ["PROGRAM"], "check", "--config", f"{folder}/config.toml"]
+            without = run(*arguments, env=own)
+            self.assertEqual(without.returncode, 2)
+            self.assertIn("CREDENTIALS_DIRECTORY is not set", without.stderr)
+            said = run(*arguments, env=own | {"CREDENTIALS_DIRECTORY": folder})
+            self.assertEqual(said.returncode, 0, said.stderr)
+
+    def test_systemd_understands_the_documented_drop_ins(self):
+        folder = Path(f"{self.unit}.d")
+        folder.mkdir()
+        self.addCleanup(shutil.rmtree, folder)
+        for number, block in enumerate(self.documented("ini")):
+            (folder / f"{number}.conf").write_text(block)
+        said = run("systemd-analyze", "verify", "--man=no", str(self.unit))
+        self.assertEqual((said.returncode, said.stdout + said.stderr), (0, ""))
+
+    def test_an_application_waits_for_the_proxy(self):
+        """docs/sidecar.md: with its lines, a unit that systemd understands."""
+        (block,) = re.findall(r"```ini\n(.*?)```", (ROOT / "docs" / "sidecar.md").read_text(), re.S)
+        application = self.folder / "newsletter.service"
+        application.write_text(block + "ExecStart=/bin/true\n")
+        said = run("systemd-analyze", "verify", "--man=no", str(application))
+        self.assertEqual((said.returncode, said.stdout + said.stderr), (0, ""))
+        (command,) = re.findall(r"^ExecStartPre=/usr/bin/timeout 60 sh -c '(.*)'$", block, re.M)
+        healthcheck = re.search(r"until (sfmc-auth-proxy .*?);", command)[1].split()
+        # Nobody is there, which is no fault of the configuration: it needs none of the secrets.
+        (toml,) = self.documented("toml")
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(toml + '[admin]\nlisten = "127.0.0.1:9"\n')
+            file.flush()
+            said = run(os.environ["PROGRAM"], *healthcheck[1:], "--config", file.name, env={"PATH": os.environ["PATH"]})
+            self.assertEqual(said.returncode, 1, said.stderr)
+            self.assertIn("does not answer", said.stderr)
 
 
 class Dockerfile(unittest.TestCase):

@@ -104,6 +104,11 @@ class Sidecar(unittest.TestCase):
                 self.assertEqual(spec["initContainers"], [container])
                 self.assertEqual(spec["volumes"], volumes)
 
+    def test_a_job_can_wait_for_a_token(self):
+        objects, _notes = render({"sfmc-auth-proxy": {"sidecar": {"startupPath": "/readyz"}}}, chart=parent_chart())
+        container = sidecar(pod_spec(only(objects, "CronJob"))[1])
+        self.assertEqual(container["startupProbe"]["httpGet"], {"path": "/readyz", "port": "sfmc-admin"})
+
     def test_one_tenant_needs_no_configuration(self):
         container, _volumes = of_the_template()
         # An empty file has no tenant, so that the variables have to make one.

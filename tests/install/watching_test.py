@@ -60,6 +60,35 @@ class Watching(unittest.TestCase):
                 file.flush()
                 subprocess.run(["promtool", "check", "rules", file.name], check=True, capture_output=True)
 
+    def test_alerts_can_be_left_out(self):
+        groups = yaml.safe_load((CHART / "rules" / "alerts.yaml").read_text())["groups"]
+        every = [rule for group in groups for rule in group["rules"]]
+
+        def rules(values):
+            rendered = only(render({"prometheusRule": {"enabled": True}} | values)[0], "PrometheusRule")["spec"]["groups"]
+            self.assertTrue(all(group["rules"] for group in rendered))
+            return [rule for group in rendered for rule in group["rules"]]
+
+        def without(*names):
+            left = [rule for rule in every if rule["alert"] not in names]
+            self.assertEqual(len(left), len(every) - len(names))
+            return left
+
+        def disabled(*names, **more):
+            return more | {"prometheusRule": {"enabled": True, "disabled": list(names)}}
+
+        self.assertEqual(rules({}), every)
+        throttled = ("SfmcAuthProxyThrottled", "SfmcAuthProxyDown")
+        self.assertEqual(rules(disabled(*throttled)), without(*throttled))
+        # A group that has lost all of its rules goes with them.
+        first = [rule["alert"] for rule in groups[0]["rules"]]
+        self.assertEqual(rules(disabled(*first)), without(*first))
+        # Sidecars of Jobs come and go; who has them all the time says so.
+        self.assertEqual(rules({"gateway": False}), without("SfmcAuthProxyAbsent"))
+        self.assertEqual(only(render(value_sets()["sidecar-only"])[0], "PrometheusRule")["spec"]["groups"][0]["rules"],
+                         [rule for rule in groups[0]["rules"] if rule["alert"] != "SfmcAuthProxyAbsent"])
+        self.assertEqual(rules(disabled(gateway=False)), every)
+
     def test_each_dashboard_is_its_file(self):
         paths = sorted((CHART / "dashboards").glob("*.json"))
         self.assertTrue(paths)
@@ -89,6 +118,8 @@ class Network(unittest.TestCase):
         self.assertEqual(spec["policyTypes"], ["Ingress", "Egress"])
         ports = [sorted((port["port"], port["protocol"]) for port in rule["ports"]) for rule in spec["egress"]]
         self.assertEqual(ports, [[(53, "TCP"), (53, "UDP")], [(443, "TCP")]])
+        # NodeLocal DNSCache is in the node's network, where no selector finds it.
+        self.assertIn({"ipBlock": {"cidr": "169.254.20.10/32"}}, spec["egress"][0]["to"])
         blocks = [peer["ipBlock"] for peer in spec["egress"][1]["to"]]
         self.assertIn("169.254.0.0/16", blocks[0]["except"])
         # A rule without `from` lets everybody in, and one without `to` everybody out.
@@ -101,6 +132,11 @@ class Network(unittest.TestCase):
         admin = next(rule for rule in spec["ingress"] if rule["ports"][0]["port"] == "admin")
         peers = [peer["podSelector"]["matchLabels"].items() for peer in admin["from"] if "podSelector" in peer]
         self.assertTrue(any(peer <= labels for peer in peers))
+
+    def test_name_servers_may_have_another_port(self):
+        ports = [{"port": 5353, "protocol": "UDP"}, {"port": 5353, "protocol": "TCP"}]
+        values = {"networkPolicy": {"enabled": True, "egress": {"dnsPorts": ports}}}
+        self.assertEqual(only(render(values)[0], "NetworkPolicy")["spec"]["egress"][0]["ports"], ports)
 
     def test_empty_lists_open_nothing(self):
         values = {"networkPolicy": {"enabled": True, "callers": [], "monitoring": [], "egress": {"https": [], "dns": []}}}

@@ -104,11 +104,11 @@ app.kubernetes.io/component: gateway
 {{- end }}
 {{- end }}
 
-{{/* Takes {probes, port}; gives the container's three probes. */}}
+{{/* Takes {probes, port, startupPath}; gives the container's three probes. */}}
 {{- define "sfmc-auth-proxy.probes" -}}
 startupProbe:
   httpGet:
-    path: /startupz
+    path: {{ .startupPath }}
     port: {{ .port }}
   {{- toYaml .probes.startup | nindent 2 }}
 readinessProbe:
@@ -152,5 +152,46 @@ livenessProbe:
 {{- end }}
 {{- if ne (len $ports) (len (uniq $ports)) }}
 {{- fail (printf "ports.http, ports.admin and extraPorts name one port twice: %s." (join ", " $ports)) }}
+{{- end }}
+{{- end }}
+
+{{/* Names of alerts to leave out, as JSON. Sidecars of Jobs alone come and go: that there is none is no fault. */}}
+{{- define "sfmc-auth-proxy.disabledAlerts" -}}
+{{- if not (kindIs "invalid" .Values.prometheusRule.disabled) }}
+{{- toJson .Values.prometheusRule.disabled }}
+{{- else if .Values.gateway -}}
+[]
+{{- else -}}
+["SfmcAuthProxyAbsent"]
+{{- end }}
+{{- end }}
+
+{{/*
+Takes {rules, disabled}: the text of a rule file, and names of alerts; gives the file without them. Never through tpl: what is
+in braces there is Prometheus' own.
+*/}}
+{{- define "sfmc-auth-proxy.rules" -}}
+{{- if not .disabled }}
+{{- .rules }}
+{{- else }}
+{{- $left := .disabled }}
+{{- $groups := list }}
+{{- range $group := (fromYaml .rules).groups }}
+{{- $kept := list }}
+{{- range $rule := $group.rules }}
+{{- if has $rule.alert $.disabled }}
+{{- $left = without $left $rule.alert }}
+{{- else }}
+{{- $kept = append $kept $rule }}
+{{- end }}
+{{- end }}
+{{- if $kept }}
+{{- $groups = append $groups (set $group "rules" $kept) }}
+{{- end }}
+{{- end }}
+{{- if $left }}
+{{- fail (printf "prometheusRule.disabled names what is no alert of rules/alerts.yaml: %s." (join ", " $left)) }}
+{{- end }}
+{{- toYaml (dict "groups" $groups) }}
 {{- end }}
 {{- end }}

@@ -7,8 +7,9 @@ as (index .Subcharts "sfmc-auth-proxy"):
   volumes:
     {{- include "sfmc-auth-proxy.sidecarVolumes" (index .Subcharts "sfmc-auth-proxy") | nindent 4 }}
 
-It stands among the init containers and has restartPolicy Always. So it is up, with a token, before the application starts;
-it ends after it; and a Job is complete when its own containers are.
+It stands among the init containers and has restartPolicy Always. So it is up, and has tried every account, before the
+application starts (with sidecar.startupPath /readyz it has a token); it ends after it; and a Job is complete when its own
+containers are.
 */}}
 {{- define "sfmc-auth-proxy.sidecar" -}}
 {{- $sidecar := .Values.sidecar -}}
@@ -49,7 +50,7 @@ it ends after it; and a Job is complete when its own containers are.
   ports:
     - name: sfmc-admin
       containerPort: {{ $sidecar.adminPort }}
-  {{- include "sfmc-auth-proxy.probes" (dict "probes" $sidecar.probes "port" "sfmc-admin") | nindent 2 }}
+  {{- include "sfmc-auth-proxy.probes" (dict "probes" $sidecar.probes "port" "sfmc-admin" "startupPath" $sidecar.startupPath) | nindent 2 }}
   resources:
     {{- toYaml $sidecar.resources | nindent 4 }}
   securityContext:
