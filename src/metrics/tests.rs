@@ -67,6 +67,9 @@ fn what_is_not_retained_is_gone_from_every_family_and_the_rest_stays() {
     metrics
         .client_authentications_total
         .with_label_values(&["goes-as-well", "1"]);
+    metrics
+        .would_be_refusals_total
+        .with_label_values(&["goes-as-well", "policy_denied"]);
     metrics.retain(|series| {
         series.tenant != Some("goes")
             && series.account != Some("goes-too")

@@ -59,7 +59,9 @@ records (`--from FILE`, which reach back farther). It goes by these rules:
 - A route below which some calls send and others do not counts as one that sends, because what was seen does not tell. A
   warning names it; `mode` is then `\"full\"`.
 - `mode` is `\"read_only\"` if only reads were seen, and `\"no_send\"` if nothing that may send was.
-- `accounts` is left out if all calls were for the default account. Else that one is first, since the first is the client's default.
+- `accounts` is left out if all calls were for the default account. Else what the client gets now where nothing is selected stays
+  first, of `tenants` as well, since the first is its default. Audit records do not say which that is: a warning then says to
+  put it first.
 - A call whose service root is masked, or whose operation is not known, gets no pattern. A warning names it.
 - An empty list is never suggested.
 

@@ -63,3 +63,34 @@ async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
         json!(["saved_content_read", "saved_content_write"])
     );
 }
+
+/// One call may need several scopes; none of them is told as unneeded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scopes_that_a_call_needs_beside_others_count_as_used() {
+    let mut settings = tenant_settings();
+    settings.scopes = ["journeys_read", "list_and_subscribers_read", "sms_send"]
+        .map(str::to_owned)
+        .to_vec();
+    let tenant = sandbox::Tenant::start(settings).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let process = Process::start(folder.path(), &[], &[]).await;
+    let mut client = Client::connect(process.address).await;
+    let event = Request::post("/interaction/v1/events")
+        .header("content-type", "application/json")
+        .body(Bytes::from_static(b"{}"))
+        .unwrap();
+    assert_ne!(client.send(event).await.status, 403);
+    let mut admin = Client::connect(process.admin).await;
+    let mut scopes = Value::Null;
+    until("the call is noted", async || {
+        let status = admin.get("/status.json").await.text();
+        let status: Value = serde_json::from_str(&status).unwrap();
+        scopes = status["tenants"][0]["scopes"].clone();
+        scopes["used"] != json!([])
+    })
+    .await;
+    let used = scopes["used"].as_array().unwrap().iter();
+    let used: Vec<_> = used.map(|one| one["scope"].as_str().unwrap()).collect();
+    assert_eq!(used, ["journeys_read", "list_and_subscribers_read"]);
+    assert_eq!(scopes["unneeded"], json!(["sms_send"]));
+}

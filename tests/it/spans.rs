@@ -40,7 +40,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Answers the first posts with these statuses, and all others with 200.
+    /// Answers the first posts with these statuses, and all others with 200. With 504 it asks to be left alone for ever.
     pub async fn start(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -68,9 +68,10 @@ impl Collector {
                         } else {
                             statuses.remove(0)
                         };
+                        let wait = if status == 504 { u64::MAX } else { 0 };
                         let answer = Response::builder()
                             .status(status)
-                            .header("retry-after", "0");
+                            .header("retry-after", wait);
                         Ok::<_, Infallible>(answer.body(Full::<Bytes>::default()).unwrap())
                     }
                 });
@@ -460,6 +461,19 @@ async fn a_busy_collector_is_asked_again() {
         let series = format!("sfmc_auth_proxy_spans_dropped_total{{reason=\"{reason}\"}}");
         assert_eq!(stage.metric(&series).await, 0.0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_wants_to_be_left_alone_for_ever_loses_one_batch() {
+    let collector = Collector::start(&[504]).await;
+    let stage = stage(&collector, |_settings| {}).await;
+    let series = "sfmc_auth_proxy_spans_dropped_total{reason=\"not_exported\"}";
+    until("the first batch is lost", async || {
+        stage.metric(series).await > 0.0
+    })
+    .await;
+    assert_eq!(stage.send(within(PATH, "01")).await.status, 200);
+    collector.trace(TRACE, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -111,3 +111,24 @@ async fn what_an_observed_policy_let_through_is_suggested_too() {
     })
     .await;
 }
+
+/// The first of `accounts` is what calls get that select none: a list that is pasted changes nothing of that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nothing_selects_stays_first() {
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let more = format!(
+        "apac = 510001236\n\n[clients.newsletter]\nsecret = \"{SECRET}\"\naccounts = [\"emea\", \"apac\"]\n"
+    );
+    let folder = configuration(&tenant, &more);
+    let process = Process::start(folder.path(), &[], &[]).await;
+    for path in [
+        "/asset/v1/content/assets",
+        "/@acme:apac/asset/v1/content/assets",
+    ] {
+        assert_eq!(call(&process, "GET", path, "").await, 200);
+    }
+    until("both are noted", async || {
+        suggested(&process, &folder).contains("accounts = [\"emea\", \"apac\"]\n")
+    })
+    .await;
+}

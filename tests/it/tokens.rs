@@ -37,6 +37,10 @@ fn patch(value: &Value) -> Map<String, Value> {
 async fn a_token_is_asked_for_as_the_vendor_documents() {
     let stage = Stage::new().await;
     assert_eq!(stage.get("/@acme:emea/sandbox/echo").await.status, 200);
+    until("the default account has asked too", async || {
+        token_calls(&stage).len() == 2
+    })
+    .await;
     let calls = token_calls(&stage);
     let settings = stage.tenant.settings();
     let asked = |account: u64| {

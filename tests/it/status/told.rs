@@ -70,7 +70,7 @@ async fn errors_are_merged_and_say_what_to_do_for_their_kind_of_call() {
         rows["fix"]
             .as_str()
             .unwrap()
-            .starts_with("The token has the scope (data_extensions_read)"),
+            .starts_with("The token has the scope that this call probably needs (data_extensions_read)"),
         "{rows}"
     );
     assert!(
@@ -110,7 +110,7 @@ async fn errors_are_merged_and_say_what_to_do_for_their_kind_of_call() {
         denied["fix"]
             .as_str()
             .unwrap()
-            .contains("(data_extensions_read or _write)"),
+            .contains("(data_extensions_read)"),
         "{denied}"
     );
     let nowhere: Vec<_> = seen["errors"]
