@@ -13,6 +13,8 @@ const TENANTS_MAX: usize = 15;
 const ACCOUNTS_MAX: usize = 12;
 /// Scopes of a list that it shows.
 const SCOPES_MAX: usize = 100;
+/// A longer list is folded.
+const SCOPES_AT_A_GLANCE: usize = 12;
 
 /// All of them.
 pub(super) fn all(content: Markup, status: &Status, desk: &Desk) -> Markup {
@@ -300,16 +302,7 @@ fn scopes(content: Markup, scopes: &Scopes, now: Moment) -> Markup {
     let content = seen(content, "Used", &scopes.used, now);
     let content = named(content, "Unneeded so far", &scopes.unneeded);
     let content = named(content, "Asked for", asked.unwrap_or_default());
-    let content = match granted {
-        None => content,
-        Some(granted) => {
-            let content = content
-                .raw("<dt>Granted</dt>\n<dd><details><summary>")
-                .text(&plural(granted.len(), "scope", "scopes"))
-                .raw("</summary>\n<p class=\"names\">");
-            names(content, granted).raw("</p></details></dd>\n")
-        }
-    };
+    let content = named(content, "Granted", granted.unwrap_or_default());
     content.raw("</dl>\n")
 }
 
@@ -343,11 +336,16 @@ fn named(content: Markup, term: &'static str, scopes: &[String]) -> Markup {
     if scopes.is_empty() {
         return content;
     }
+    let content = content.raw("<dt>").raw(term).raw("</dt>\n<dd>");
+    if scopes.len() <= SCOPES_AT_A_GLANCE {
+        let content = content.raw("<p class=\"names\">");
+        return names(content, scopes).raw("</p></dd>\n");
+    }
     let content = content
-        .raw("<dt>")
-        .raw(term)
-        .raw("</dt>\n<dd><p class=\"names\">");
-    names(content, scopes).raw("</p></dd>\n")
+        .raw("<details><summary>")
+        .text(&plural(scopes.len(), "scope", "scopes"))
+        .raw("</summary>\n<p class=\"names\">");
+    names(content, scopes).raw("</p></details></dd>\n")
 }
 
 fn names(content: Markup, scopes: &[String]) -> Markup {
