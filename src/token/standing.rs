@@ -53,6 +53,8 @@ pub struct Failure {
     pub at: SystemTime,
     /// What it met.
     pub error: MintError,
+    /// A token has been had since, from wherever.
+    pub over: bool,
 }
 
 impl Held {
@@ -66,6 +68,18 @@ impl Held {
             remaining,
             scopes: token.scopes.clone(),
         })
+    }
+}
+
+impl Failure {
+    /// One that has just been met.
+    pub(super) fn new(error: MintError, now: Now) -> Self {
+        let at = now.wall;
+        Self {
+            at,
+            error,
+            over: false,
+        }
     }
 }
 

@@ -133,7 +133,6 @@ fn of_tenant(
 }
 
 fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) -> Account {
-    let obtained = standing.token.as_ref().map(|token| token.obtained);
     let rests = standing.rests;
     let is_resting = rests.account.is_some() || rests.routes > 0;
     Account {
@@ -151,11 +150,11 @@ fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) ->
         cooldown_seconds: standing.cooldown.as_secs(),
         last_error: standing
             .last_error
-            .map(|Failure { at, error }| MintFailure {
+            .map(|Failure { at, error, over }| MintFailure {
                 at: Moment(at),
                 what: error.what(),
                 fix: error.fix(),
-                over: obtained.is_some_and(|obtained| obtained > at),
+                over,
             }),
     }
 }
