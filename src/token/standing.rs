@@ -89,4 +89,10 @@ impl Account {
     pub fn standing(&self) -> Standing {
         self.standing_at(Now::read())
     }
+
+    /// Whether logins end with the process, so that there is none before somebody logs in.
+    #[must_use]
+    pub fn forgets_logins(&self) -> bool {
+        self.endpoint().forgets_logins()
+    }
 }

@@ -1,5 +1,6 @@
 //! The status page and `/status.json`: what they tell after real calls, to whom, and that nothing from outside becomes markup.
 
+mod logins;
 mod pictures;
 mod reload;
 mod told;

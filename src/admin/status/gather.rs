@@ -12,7 +12,7 @@ use super::summary::summary;
 use crate::admin::health::Refused;
 use crate::ledger::{self, ClientView, TenantView, View};
 use crate::metrics::{self, Reading};
-use crate::token::{Failure, Held, Standing};
+use crate::token::{Failure, Held, MintError, Standing};
 
 /// Accounts of one tenant that are listed.
 const ACCOUNTS_MAX: usize = 200;
@@ -90,40 +90,43 @@ fn of_tenant(
 ) -> Tenant {
     let name = tenant.name.as_str();
     let metrics = sources.metrics;
-    let login = tenant.takes_login.then(|| {
-        let valid = metrics.login_valid.with_label_values(&[name, ""]).get();
-        if valid == 1 {
-            Login::Valid
-        } else {
-            Login::Needed
-        }
-    });
+    let is_logged_in =
+        tenant.takes_login && metrics.login_valid.with_label_values(&[name, ""]).get() == 1;
     let all = tenant.accounts.len();
     let standings = tenant.accounts.iter();
     let standings = standings.map(|account| (account, account.token.standing()));
-    let mut listed: Vec<_> = standings
+    let listed: Vec<_> = standings
         .filter(|(account, standing)| {
             account.is_default || standing.token.is_some() || standing.last_error.is_some()
         })
         .collect();
-    listed.truncate(ACCOUNTS_MAX);
+    let accounts_without_token = all - listed.len();
     let granted = listed.iter().find_map(|(_account, standing)| {
         let scopes = standing.token.as_ref()?.scopes.as_ref()?;
         Some(scopes.split(' ').map(str::to_owned).collect())
     });
+    let listed = listed.into_iter().map(|(account, standing)| {
+        let logged_in_to = is_logged_in.then_some(name);
+        of_account(account, standing, logged_in_to, now)
+    });
+    let accounts: Vec<_> = listed.collect();
+    let ready = metrics.tenant_ready.with_label_values(&[name]).get() == 1;
+    let has_login = is_logged_in || ready;
+    let login = tenant
+        .takes_login
+        .then(|| login(&tenant, &accounts, has_login));
+    let (accounts, accounts_left_out) = first(accounts);
     Tenant {
-        ready: metrics.tenant_ready.with_label_values(&[name]).get() == 1,
+        ready,
         login,
         apis: APIS
             .into_iter()
             .filter_map(|api| of_api(reading, name, api))
             .collect(),
         scopes: scopes(&tenant, granted, &seen),
-        accounts_without_token: all - listed.len(),
-        accounts: listed
-            .into_iter()
-            .map(|(account, standing)| of_account(account, standing, now))
-            .collect(),
+        accounts_without_token,
+        accounts_left_out,
+        accounts,
         errors: seen.errors.into_iter().map(of_error).collect(),
         kind: tenant.kind,
         grant: tenant.grant,
@@ -132,7 +135,38 @@ fn of_tenant(
     }
 }
 
-fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) -> Account {
+/// Those that are told, and how many are not. What fails comes first, and so is the last to be left out.
+pub(super) fn first(mut accounts: Vec<Account>) -> (Vec<Account>, usize) {
+    accounts.sort_by_key(|account| account.failure().is_none());
+    let left_out = accounts.len().saturating_sub(ACCOUNTS_MAX);
+    accounts.truncate(ACCOUNTS_MAX);
+    (accounts, left_out)
+}
+
+/// How it is with logins, as far as that is known: what is kept of them is read with the first call that needs it.
+fn login(tenant: &ledger::Tenant, accounts: &[Account], has_login: bool) -> Login {
+    let is_lacking = accounts
+        .iter()
+        .any(|account| account.wants_login().is_some());
+    let mut cells = tenant.accounts.iter();
+    if is_lacking {
+        Login::Needed
+    } else if has_login {
+        Login::Valid
+    } else if cells.any(|account| account.token.forgets_logins()) {
+        Login::Needed
+    } else {
+        Login::Unknown
+    }
+}
+
+/// `logged_in_to`: the tenant's own login is good, for all accounts that have none of their own.
+fn of_account(
+    account: &ledger::Account,
+    standing: Standing,
+    logged_in_to: Option<&str>,
+    now: SystemTime,
+) -> Account {
     let rests = standing.rests;
     let is_resting = rests.account.is_some() || rests.routes > 0;
     Account {
@@ -150,12 +184,24 @@ fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) ->
         cooldown_seconds: standing.cooldown.as_secs(),
         last_error: standing
             .last_error
-            .map(|Failure { at, error, over }| MintFailure {
-                at: Moment(at),
-                what: error.what(),
-                fix: error.fix(),
-                over,
-            }),
+            .map(|failure| of_failure(failure, logged_in_to)),
+    }
+}
+
+fn of_failure(failure: Failure, logged_in_to: Option<&str>) -> MintFailure {
+    let Failure { at, error, over } = failure;
+    let (what, fix) = (error.what(), error.fix());
+    let login = match error {
+        MintError::LoginNeeded { place, .. } => Some(place),
+        _ => None,
+    };
+    let is_there = login.is_some() && login.as_deref() == logged_in_to;
+    MintFailure {
+        at: Moment(at),
+        what,
+        fix,
+        over: over || is_there,
+        login,
     }
 }
 
