@@ -1,7 +1,7 @@
 //! Puts together what there is to tell: who there is, what each token's cell says, what the metrics counted, and what was seen.
 //! Asks nobody outside, and reads no token.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Sources;
 use super::model::{
@@ -10,7 +10,7 @@ use super::model::{
 };
 use super::summary::summary;
 use crate::admin::health::Refused;
-use crate::ledger::{self, ClientView, TenantView, View};
+use crate::ledger::{self, ClientView, TenantView};
 use crate::metrics::{self, Reading};
 use crate::token::{Failure, Held, MintError, Standing};
 
@@ -25,20 +25,16 @@ const OFFLINE: &str = "offline";
 
 /// What there is to tell at this moment.
 pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
-    let View {
-        tenants: mut seen_of_tenants,
-        clients: mut seen_of_clients,
-        errors,
-    } = sources.ledger.view();
+    let seen = sources.ledger.recent_view(Instant::now());
     let reading = sources.metrics.read();
     let roll = (sources.roll)();
     let tenants = roll.tenants.into_iter().map(|tenant| {
-        let seen = seen_of_tenants.remove(&tenant.name).unwrap_or_default();
+        let seen = seen.tenants.get(&tenant.name).cloned().unwrap_or_default();
         of_tenant(sources, tenant, seen, &reading, now)
     });
     let tenants: Vec<_> = tenants.collect();
     let clients = roll.clients.into_iter().map(|client| {
-        let seen = seen_of_clients.remove(&client.name).unwrap_or_default();
+        let seen = seen.clients.get(&client.name).cloned().unwrap_or_default();
         of_client(client, seen)
     });
     let not_ready_because = sources.health.not_ready_because();
@@ -56,7 +52,7 @@ pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
         }),
         tenants,
         clients: clients.collect(),
-        errors: errors.into_iter().map(of_error).collect(),
+        errors: seen.errors.iter().cloned().map(of_error).collect(),
     };
     status.summary = summary(&status);
     status
