@@ -1,6 +1,7 @@
 //! What was seen lately, for people who look after the proxy: errors with words, who calls what, and which scopes that took.
 //!
-//! In memory and bounded. Never holds a secret, a query, a body or an id: paths come in masked, names of objects are masked here.
+//! In memory and bounded. Never holds a secret, a query, a body or an id of a path: paths come in masked, names of objects are
+//! masked here. What went wrong is told in the words that the caller got.
 //! Decides nothing. A request waits for a reader no longer than it takes to copy what was seen of one client or tenant.
 
 mod calls;
