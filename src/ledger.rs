@@ -1,7 +1,8 @@
 //! What was seen lately, for people who look after the proxy: errors with words, who calls what, and which scopes that took.
 //!
-//! In memory and bounded. Never holds a secret, a query, a body or an id: paths come in masked, names of objects are masked here.
-//! Decides nothing, and no request waits for anyone who reads.
+//! In memory and bounded. Never holds a secret, a query, a body or an id of a path: paths come in masked, names of objects are
+//! masked here. What went wrong is told in the words that the caller got.
+//! Decides nothing. A request waits for a reader no longer than it takes to copy what was seen of one client or tenant.
 
 mod calls;
 mod errors;
@@ -18,8 +19,8 @@ mod tests;
 use std::cell::Cell;
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use roll::{Account, Client, Roll, Tenant};
 pub use text::{CallName, object_type};
@@ -39,6 +40,8 @@ pub const CALLS_MAX: usize = 300;
 pub const WOULD_REFUSE_MAX: usize = 100;
 /// Object types of one envelope that count as calls of their own.
 pub const OBJECT_TYPES_MAX: usize = 16;
+/// Whoever looks again so soon sees the same.
+const VIEW_LASTS: Duration = Duration::from_secs(1);
 /// Threads do not wait for each other as long as there are no more than this.
 const SHARDS: usize = 4;
 
@@ -128,9 +131,12 @@ pub struct Trouble {
 /// The bound, in each of four shards: for each configured client 10 last calls, 300 distinct ones and 100 that would be refused;
 /// for each tenant 50 errors and one entry for each scope of the table; and 50 errors without a tenant. No text in an entry is
 /// longer than 400 bytes. A busy client comes to some 100 KiB in all shards, a tenant with nothing but errors to some 200 KiB.
+/// What was told last is held beside that, and is no more than one shard's share.
 pub struct Ledger {
     shards: [Mutex<Shard>; SHARDS],
     hashing: RandomState,
+    /// What was told last, and when.
+    told: Mutex<Option<(Instant, Arc<View>)>>,
 }
 
 thread_local! {
@@ -144,6 +150,7 @@ impl Default for Ledger {
         Self {
             shards: Default::default(),
             hashing: RandomState::new(),
+            told: Mutex::default(),
         }
     }
 }
@@ -160,16 +167,46 @@ impl Ledger {
         for shard in &self.shards {
             lock(shard).keep(roll);
         }
+        *lock(&self.told) = None;
     }
 
-    /// All of it, the newest first.
+    /// All of it, the newest first. A shard is locked for one entry after the other, whose names are shared and not copied; they
+    /// are put together without any lock.
     #[must_use]
     pub fn view(&self) -> View {
         let mut view = view::Gathering::default();
         for shard in &self.shards {
-            view.add(&lock(shard));
+            let names = lock(shard).names();
+            for name in names.tenants {
+                let Some(seen) = lock(shard).tenant(&name) else {
+                    continue;
+                };
+                view.add_tenant(name, &seen);
+            }
+            for name in names.clients {
+                let Some(calls) = lock(shard).clients.get(&name).cloned() else {
+                    continue;
+                };
+                view.add_client(name, calls);
+            }
+            let errors = lock(shard).errors.clone();
+            view.add_errors(&errors);
         }
         view.finish()
+    }
+
+    /// The same as it was a second ago at most, so that many who look cost no more than one.
+    #[must_use]
+    pub fn recent_view(&self, now: Instant) -> Arc<View> {
+        let mut told = lock(&self.told);
+        if let Some((at, view)) = &*told
+            && now.saturating_duration_since(*at) < VIEW_LASTS
+        {
+            return Arc::clone(view);
+        }
+        let view = Arc::new(self.view());
+        *told = Some((now, Arc::clone(&view)));
+        view
     }
 
     /// This thread's shard.
@@ -186,6 +223,6 @@ impl Ledger {
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -41,6 +41,16 @@ impl Names {
             || self.allowed_hosts.contains(&host)
     }
 
+    /// The origin of an allowed host behind something that speaks TLS for it and passes its name on.
+    fn secure_origin(&self, headers: &HeaderMap) -> Option<String> {
+        let host = headers.get(HOST)?;
+        let authority = Authority::try_from(host.as_bytes()).ok()?;
+        let is_allowed = self.allowed_hosts.contains(&bare(authority.host()));
+        let uri = Uri::builder().scheme(Scheme::HTTPS).authority(authority);
+        let uri = uri.path_and_query("/").build().ok()?;
+        origin_of(&uri).filter(|_origin| is_allowed)
+    }
+
     /// Whether no web page, or one of our own, asks.
     pub(super) fn own_origin(&self, headers: &HeaderMap) -> bool {
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
@@ -54,7 +64,7 @@ impl Names {
         let plain = format!("http://{}", host.unwrap_or_default());
         // A proxy in front that speaks TLS may send another Host than the browser did.
         let redirects = self.redirect_uris.iter().filter_map(origin_of);
-        let mut own = redirects.chain([plain]);
+        let mut own = redirects.chain([plain]).chain(self.secure_origin(headers));
         own.any(|own| origin.eq_ignore_ascii_case(own.as_bytes()))
     }
 
@@ -70,7 +80,10 @@ impl Names {
             (authority.is_some() && authority == asked) || by_origin
         };
         let mut secure = self.redirect_uris.iter().filter(|uri| is_https(uri));
-        secure.any(|uri| is_asked(&uri))
+        let is_allowed = self.secure_origin(headers).is_some_and(|own| {
+            origin.is_some_and(|origin| origin.eq_ignore_ascii_case(own.as_bytes()))
+        });
+        is_allowed || secure.any(|uri| is_asked(&uri))
     }
 }
 

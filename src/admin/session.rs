@@ -150,6 +150,14 @@ impl Sessions {
 }
 
 impl Ticket {
+    /// The same, for a cookie that travels over https alone if `is_secure`, or if its cookie did before.
+    pub(super) fn secured(self, is_secure: bool) -> Self {
+        Self {
+            is_secure: self.is_secure || is_secure,
+            ..self
+        }
+    }
+
     /// The value of `Set-Cookie`. Lax, not Strict: a login comes back from the vendor's site, and has to bring the session.
     pub(super) fn cookie(&self) -> Option<HeaderValue> {
         let (name, secure) = if self.is_secure {

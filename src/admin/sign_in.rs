@@ -58,6 +58,8 @@ impl Admin {
         let Some(ticket) = self.own_form(ticket, &form) else {
             return stale_form(asked);
         };
+        // A form says where it comes from, which the page before may not have known.
+        let ticket = ticket.secured(self.names.asked_as_https(headers));
         let next = inside(form.field("next"));
         match self.judge(asked, form.field("token")) {
             Ok(()) => match self.sessions.rotate(&ticket, true, asked.now) {

@@ -184,6 +184,30 @@ fn the_hosts_that_logins_come_back_to_are_our_own() {
         ("http://10.1.2.3:7363", "10.1.2.3:7364", false),
         ("https://evil.example", "proxy.example", false),
         ("null", "proxy.example", false),
+        // Behind something that speaks TLS for an allowed host.
+        (
+            "https://gateway.marketing.svc",
+            "Gateway.marketing.svc",
+            true,
+        ),
+        (
+            "https://gateway.marketing.svc",
+            "gateway.marketing.svc:443",
+            true,
+        ),
+        (
+            "https://gateway.marketing.svc:8443",
+            "gateway.marketing.svc:8443",
+            true,
+        ),
+        (
+            "https://gateway.marketing.svc:8443",
+            "gateway.marketing.svc",
+            false,
+        ),
+        ("https://evil.example", "gateway.marketing.svc", false),
+        ("https://gateway.marketing.svc", "10.1.2.3", false),
+        ("https://10.1.2.3", "10.1.2.3", false),
     ] {
         let sent = headers(&[("origin", origin), ("host", host)]);
         assert_eq!(names.own_origin(&sent), is_own, "{origin} at {host}");
@@ -194,6 +218,12 @@ fn the_hosts_that_logins_come_back_to_are_our_own() {
         ("origin", "https://proxy.example")
     ])));
     assert!(!names.asked_as_https(&headers(&[("host", "10.1.2.3")])));
+    let host = ("host", "gateway.marketing.svc");
+    let secure = ("origin", "https://gateway.marketing.svc");
+    assert!(names.asked_as_https(&headers(&[host, secure])));
+    let plain = ("origin", "http://gateway.marketing.svc");
+    assert!(!names.asked_as_https(&headers(&[host, plain])));
+    assert!(!names.asked_as_https(&headers(&[host])));
 }
 
 #[test]

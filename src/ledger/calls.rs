@@ -1,6 +1,7 @@
 //! What one client called: the last calls in a ring whose texts are written over, and the distinct ones.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::seen::Seen;
@@ -10,6 +11,7 @@ use super::{
 };
 
 /// One client's calls.
+#[derive(Clone)]
 pub(super) struct Calls {
     pub(super) last: Vec<Last>,
     /// The place of the oldest once the ring is full.
@@ -34,16 +36,18 @@ pub(super) struct Last {
 }
 
 /// A kind of call.
+#[derive(Clone)]
 pub(super) struct Distinct {
-    pub(super) tenant: Box<str>,
-    pub(super) account: Box<str>,
-    pub(super) call: Box<str>,
+    pub(super) tenant: Arc<str>,
+    pub(super) account: Arc<str>,
+    pub(super) call: Arc<str>,
 }
 
 /// A kind of call that would be refused.
+#[derive(Clone)]
 pub(super) struct Refusable {
     pub(super) code: &'static str,
-    pub(super) call: Box<str>,
+    pub(super) call: Arc<str>,
 }
 
 impl Default for Calls {

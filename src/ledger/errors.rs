@@ -1,5 +1,6 @@
 //! Errors, merged where they are the same but for their time. The oldest makes room.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::text::kept;
@@ -8,14 +9,14 @@ use super::{Call, ERRORS_MAX, Trouble, object_type};
 /// What makes two errors the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    pub(super) account: Option<Box<str>>,
+    pub(super) account: Option<Arc<str>>,
     pub(super) api: Option<&'static str>,
-    pub(super) client: Box<str>,
-    pub(super) method: Box<str>,
+    pub(super) client: Arc<str>,
+    pub(super) method: Arc<str>,
     /// Where there is no operation.
-    pub(super) route: Option<Box<str>>,
+    pub(super) route: Option<Arc<str>>,
     pub(super) operation: Option<&'static str>,
-    pub(super) object_type: Option<Box<str>>,
+    pub(super) object_type: Option<Arc<str>>,
     pub(super) status: u16,
     pub(super) code: Option<&'static str>,
 }
@@ -26,25 +27,25 @@ pub(super) struct Met {
     pub(super) key: Key,
     pub(super) times: u64,
     pub(super) last: SystemTime,
-    pub(super) what: Box<str>,
-    pub(super) fix: Box<str>,
+    pub(super) what: Arc<str>,
+    pub(super) fix: Arc<str>,
 }
 
 /// The errors of one tenant, or of none.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Errors(Vec<Met>);
 
 impl Key {
     fn of(call: &Call<'_>, trouble: &Trouble) -> Self {
         let object = call.object_types.first();
         Self {
-            account: call.account.map(Box::from),
+            account: call.account.map(Arc::from),
             api: call.api,
             client: call.client.into(),
             method: call.method.into(),
             route: call.operation.is_none().then(|| call.route.into()),
             operation: call.operation,
-            object_type: object.map(|object| Box::from(&*object_type(object))),
+            object_type: object.map(|object| Arc::from(&*object_type(object))),
             status: call.status,
             code: trouble.code,
         }

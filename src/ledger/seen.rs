@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// Counted entries.
+#[derive(Clone)]
 pub(super) struct Seen<T> {
     entries: HashMap<u64, Counted<T>>,
     entries_max: usize,
@@ -14,6 +15,7 @@ pub(super) struct Seen<T> {
 }
 
 /// One of them.
+#[derive(Clone)]
 pub(super) struct Counted<T> {
     pub(super) what: T,
     pub(super) times: u64,

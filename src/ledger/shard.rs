@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::RandomState;
+use std::sync::Arc;
 
 use super::calls::{Calls, example};
 use super::errors::Errors;
@@ -12,8 +13,8 @@ use super::{ANYONE, Call};
 /// One shard.
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) tenants: HashMap<Box<str>, Tenant>,
-    pub(super) clients: HashMap<Box<str>, Calls>,
+    pub(super) tenants: HashMap<Arc<str>, Tenant>,
+    pub(super) clients: HashMap<Arc<str>, Calls>,
     /// Errors that belong to no tenant.
     pub(super) errors: Errors,
 }
@@ -25,7 +26,29 @@ pub(super) struct Tenant {
     pub(super) scopes: Scopes,
 }
 
+/// Of whom something was seen.
+pub(super) struct Names {
+    pub(super) tenants: Vec<Arc<str>>,
+    pub(super) clients: Vec<Arc<str>>,
+}
+
 impl Shard {
+    pub(super) fn names(&self) -> Names {
+        Names {
+            tenants: self.tenants.keys().cloned().collect(),
+            clients: self.clients.keys().cloned().collect(),
+        }
+    }
+
+    /// A copy of what was seen of that tenant.
+    pub(super) fn tenant(&self, name: &str) -> Option<Tenant> {
+        let seen = self.tenants.get(name)?;
+        Some(Tenant {
+            errors: seen.errors.clone(),
+            scopes: Scopes(seen.scopes.0.clone()),
+        })
+    }
+
     pub(super) fn note(&mut self, call: &Call<'_>, hashing: &RandomState) {
         with_entry(&mut self.clients, call.client, |calls| {
             calls.note(call, hashing)
@@ -68,7 +91,7 @@ impl Tenant {
 }
 
 /// Does this with the entry of that name. A name that is known is not copied.
-fn with_entry<T: Default>(map: &mut HashMap<Box<str>, T>, name: &str, act: impl FnOnce(&mut T)) {
+fn with_entry<T: Default>(map: &mut HashMap<Arc<str>, T>, name: &str, act: impl FnOnce(&mut T)) {
     if let Some(known) = map.get_mut(name) {
         return act(known);
     }

@@ -277,3 +277,67 @@ fn texts_are_bounded_and_turn_nothing_round() {
     assert!(error.what.starts_with("a b é"), "{}", error.what);
     assert!(error.what.len() <= 400);
 }
+
+#[test]
+fn whoever_looks_again_at_once_sees_the_same_and_nobody_who_is_gone() {
+    let (ledger, start) = (Ledger::default(), Instant::now());
+    ledger.note(&call(1));
+    let first = ledger.recent_view(start);
+    ledger.note(&call(2));
+    let again = ledger.recent_view(start + Duration::from_millis(999));
+    assert!(Arc::ptr_eq(&first, &again));
+    let later = ledger.recent_view(start + Duration::from_secs(1));
+    assert_eq!(later.clients["newsletter"].calls[0].count.times, 2);
+    ledger.keep(&roll(&["acme"], &[]));
+    let kept = ledger.recent_view(start + Duration::from_secs(1));
+    assert!(kept.clients.is_empty(), "{kept:?}");
+}
+
+#[test]
+fn whoever_looks_copies_no_name_under_the_lock() {
+    let ledger = Ledger::default();
+    ledger.note(&Call {
+        would_refuse: Some("policy_denied"),
+        trouble: trouble("x"),
+        ..call(1)
+    });
+    let shard = ledger.own();
+    let seen = shard.clients.get("newsletter").unwrap();
+    let copy = seen.clone();
+    let one = |calls: &calls::Calls| {
+        let distinct = calls.distinct.entries().next().unwrap().what.clone();
+        let refusable = calls.would_refuse.entries().next().unwrap().what.clone();
+        [
+            distinct.tenant,
+            distinct.account,
+            distinct.call,
+            refusable.call,
+        ]
+    };
+    for (name, copied) in one(seen).iter().zip(&one(&copy)) {
+        assert!(Arc::ptr_eq(name, copied), "{name}");
+    }
+    let copy = shard.tenant("acme").unwrap();
+    let [was, is] = [shard.tenants.get("acme").unwrap(), &copy].map(|seen| &seen.errors.all()[0]);
+    assert!(Arc::ptr_eq(&was.what, &is.what) && Arc::ptr_eq(&was.key.method, &is.key.method));
+}
+
+#[test]
+fn what_is_noted_while_somebody_looks_is_not_lost() {
+    let ledger = Ledger::default();
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| (0..200).map(|_| ledger.view()).collect::<Vec<_>>());
+        for second in 0..2_000 {
+            ledger.note(&call(second));
+        }
+        let counts = looking.join().unwrap().into_iter().map(|view| {
+            let client = view.clients.get("newsletter");
+            client.map_or(0, |client| client.calls[0].count.times)
+        });
+        assert!(counts.is_sorted(), "never fewer than before");
+    });
+    assert_eq!(
+        ledger.view().clients["newsletter"].calls[0].count.times,
+        2_000
+    );
+}

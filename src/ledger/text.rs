@@ -46,7 +46,7 @@ pub fn object_type(text: &str) -> Cow<'_, str> {
 }
 
 /// A text that is kept: what is invisible, or turns the direction of writing, becomes a space, and what is too long is cut.
-pub(super) fn kept(text: &str) -> Box<str> {
+pub(super) fn kept<T: From<String>>(text: &str) -> T {
     let mut kept = String::with_capacity(text.len().min(TEXT_MAX));
     for letter in text.chars() {
         if kept.len() + letter.len_utf8() > TEXT_MAX {
@@ -54,7 +54,7 @@ pub(super) fn kept(text: &str) -> Box<str> {
         }
         kept.push(if is_invisible(letter) { ' ' } else { letter });
     }
-    kept.into_boxed_str()
+    kept.into()
 }
 
 fn is_invisible(letter: char) -> bool {

@@ -1,12 +1,13 @@
 //! All shards as one, for whoever looks. The bounds hold here too: what goes beyond them is left out, and told where it counts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::calls::{Calls, Last};
 use super::errors::{Errors, Met};
 use super::scopes::{ScopeSeen, Uses};
-use super::shard::Shard;
+use super::shard::Tenant;
 use super::{CALLS_MAX, LAST_CALLS_MAX, WOULD_REFUSE_MAX};
 
 /// What was seen lately.
@@ -143,36 +144,38 @@ pub struct ScopeView {
 /// Shards that are being put together.
 #[derive(Default)]
 pub(super) struct Gathering {
-    tenants: BTreeMap<Box<str>, (Errors, BTreeMap<&'static str, ScopeSeen>)>,
-    clients: BTreeMap<Box<str>, Client>,
+    tenants: BTreeMap<Arc<str>, (Errors, BTreeMap<&'static str, ScopeSeen>)>,
+    clients: BTreeMap<Arc<str>, Client>,
     errors: Errors,
 }
 
 #[derive(Default)]
 struct Client {
     last: Vec<Last>,
-    calls: BTreeMap<[Box<str>; 3], Count>,
-    would_refuse: BTreeMap<(&'static str, Box<str>), Count>,
+    calls: BTreeMap<[Arc<str>; 3], Count>,
+    would_refuse: BTreeMap<(&'static str, Arc<str>), Count>,
     left_out: u64,
 }
 
 impl Gathering {
-    pub(super) fn add(&mut self, shard: &Shard) {
-        for (name, seen) in &shard.tenants {
-            let (errors, scopes) = self.tenants.entry(name.clone()).or_default();
-            for met in seen.errors.all() {
-                errors.add(met.clone());
-            }
-            for (scope, seen) in &seen.scopes.0 {
-                let scope = scopes.entry(scope).or_default();
-                scope.accepted.add(&seen.accepted);
-                scope.missing.add(&seen.missing);
-            }
+    pub(super) fn add_tenant(&mut self, name: Arc<str>, seen: &Tenant) {
+        let (errors, scopes) = self.tenants.entry(name).or_default();
+        for met in seen.errors.all() {
+            errors.add(met.clone());
         }
-        for (name, calls) in &shard.clients {
-            self.clients.entry(name.clone()).or_default().add(calls);
+        for (scope, seen) in &seen.scopes.0 {
+            let scope = scopes.entry(scope).or_default();
+            scope.accepted.add(&seen.accepted);
+            scope.missing.add(&seen.missing);
         }
-        for met in shard.errors.all() {
+    }
+
+    pub(super) fn add_client(&mut self, name: Arc<str>, calls: Calls) {
+        self.clients.entry(name).or_default().add(calls);
+    }
+
+    pub(super) fn add_errors(&mut self, errors: &Errors) {
+        for met in errors.all() {
             self.errors.add(met.clone());
         }
     }
@@ -186,13 +189,13 @@ impl Gathering {
                     .map(|(name, seen)| (name, ScopeView::of(seen)))
                     .collect(),
             };
-            (String::from(name), view)
+            (name.to_string(), view)
         });
         let clients = self.clients.into_iter();
         View {
             tenants: tenants.collect(),
             clients: clients
-                .map(|(name, client)| (String::from(name), client.finish()))
+                .map(|(name, client)| (name.to_string(), client.finish()))
                 .collect(),
             errors: read(self.errors),
         }
@@ -200,8 +203,8 @@ impl Gathering {
 }
 
 impl Client {
-    fn add(&mut self, calls: &Calls) {
-        self.last.extend(calls.last.iter().cloned());
+    fn add(&mut self, calls: Calls) {
+        self.last.extend(calls.last);
         self.left_out += calls.distinct.left_out();
         for counted in calls.distinct.entries() {
             let what = &counted.what;
@@ -225,9 +228,9 @@ impl Client {
             last_calls: self.last.into_iter().filter_map(LastCall::of).collect(),
             calls: calls
                 .map(|([tenant, account, call], count)| DistinctCall {
-                    tenant: tenant.into(),
-                    account: account.into(),
-                    call: call.into(),
+                    tenant: tenant.to_string(),
+                    account: account.to_string(),
+                    call: call.to_string(),
                     count,
                 })
                 .collect(),
@@ -235,7 +238,7 @@ impl Client {
             would_refuse: would_refuse
                 .map(|((code, call), count)| WouldRefuse {
                     code,
-                    call: call.into(),
+                    call: call.to_string(),
                     count,
                 })
                 .collect(),
@@ -271,23 +274,27 @@ fn read(errors: Errors) -> Vec<Error> {
     errors.into_sorted().into_iter().map(Error::of).collect()
 }
 
+fn text(name: Option<Arc<str>>) -> Option<String> {
+    name.map(|name| name.to_string())
+}
+
 impl Error {
     fn of(met: Met) -> Self {
         let key = met.key;
         Self {
             at: met.last,
             times: met.times,
-            account: key.account.map(String::from),
+            account: text(key.account),
             api: key.api,
-            client: key.client.into(),
-            method: key.method.into(),
-            route: key.route.map(String::from),
+            client: key.client.to_string(),
+            method: key.method.to_string(),
+            route: text(key.route),
             operation: key.operation,
-            object_type: key.object_type.map(String::from),
+            object_type: text(key.object_type),
             status: key.status,
             code: key.code,
-            what: met.what.into(),
-            fix: met.fix.into(),
+            what: met.what.to_string(),
+            fix: met.fix.to_string(),
         }
     }
 }

@@ -201,6 +201,11 @@ impl Endpoint {
         self.logins.settle().await;
     }
 
+    /// Whether logins end with the process.
+    pub(super) fn forgets_logins(&self) -> bool {
+        self.logins.are_forgotten()
+    }
+
     /// What the client signs, where its grant has it sign.
     fn assertion(&self) -> Result<Option<Secret>, MintError> {
         let GrantType::JwtBearer {

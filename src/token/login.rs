@@ -101,6 +101,11 @@ impl Logins {
         self.owner == other.owner && self.keeper.is(&other.keeper)
     }
 
+    /// Whether they end with the process.
+    pub(super) fn are_forgotten(&self) -> bool {
+        !self.keeper.outlives()
+    }
+
     /// The login that this account's tokens come from, for as long as the guard is held: its own if there is one, else the
     /// tenant's.
     pub(super) async fn of(

@@ -53,6 +53,8 @@ pub struct Failure {
     pub at: SystemTime,
     /// What it met.
     pub error: MintError,
+    /// A token has been had since, from wherever.
+    pub over: bool,
 }
 
 impl Held {
@@ -69,10 +71,28 @@ impl Held {
     }
 }
 
+impl Failure {
+    /// One that has just been met.
+    pub(super) fn new(error: MintError, now: Now) -> Self {
+        let at = now.wall;
+        Self {
+            at,
+            error,
+            over: false,
+        }
+    }
+}
+
 impl Account {
     /// How it stands now.
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.standing_at(Now::read())
+    }
+
+    /// Whether logins end with the process, so that there is none before somebody logs in.
+    #[must_use]
+    pub fn forgets_logins(&self) -> bool {
+        self.endpoint().forgets_logins()
     }
 }

@@ -5,8 +5,12 @@
 
 mod alone;
 mod shared;
+mod shown;
 mod standing;
 mod traced;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,10 +29,10 @@ use super::recent::Recent;
 use super::rest::Route;
 use super::standing::Failure;
 use super::succession::{Labels, Succession, Terms};
-use super::tally::{self, Tally};
+use super::tally;
 use super::{AccessToken, AuthorizationCode, Endpoint, Mid, MintError, Minted, Stage};
 use crate::clock::Now;
-use crate::metrics::{Metrics, epoch_seconds};
+use crate::metrics::Metrics;
 use crate::spans::{Context, Span, Tracer};
 use crate::state::Shared;
 
@@ -177,6 +181,22 @@ struct State {
     span: Option<Span>,
 }
 
+impl State {
+    /// There is another token now, so that what the last mint met is over.
+    fn got_over(&mut self) {
+        if let Some(failure) = &mut self.last_error {
+            failure.over = true;
+        }
+    }
+
+    /// The credentials have changed: that others were refused says nothing of them.
+    fn forget_rejection(&mut self) {
+        self.life.forget_rejection();
+        self.last_error
+            .take_if(|failure| matches!(failure.error, MintError::Rejected { .. }));
+    }
+}
+
 impl Account {
     /// A token to use now. `replayable` tells whether the request could be sent again if the token died on its way; a mint
     /// that it starts is traced below `asker`.
@@ -296,6 +316,7 @@ impl Account {
             account.share(&token).await;
             let mut state = account.state();
             state.life.adopted(Arc::clone(&token));
+            state.got_over();
             account.show(token);
             Ok(())
         });
@@ -339,7 +360,7 @@ impl Account {
         }
         state.life.adjust(refresh_before, forced_mints_max);
         if self.endpoint().has_other_credentials(&before.endpoint) {
-            state.life.forget_rejection();
+            state.forget_rejection();
         }
     }
 
@@ -383,60 +404,28 @@ impl Account {
 
     /// The mint has ended that began with this endpoint.
     pub(super) fn land(&self, endpoint: &Endpoint, outcome: &Minted) {
-        let mut state = self.state();
-        state.life.minted(Now::read(), outcome);
-        if self.endpoint().has_other_credentials(endpoint) {
-            state.life.forget_rejection();
-        }
+        let (mut state, now) = (self.state(), Now::read());
+        let before = state.life.current().map(|token| token.number());
+        state.life.minted(now, outcome);
         state.flight = None;
         match outcome {
             Ok(token) => {
                 drop(state.span.take());
+                // The one from before comes back where replicas have no refusals left: that mends nothing.
+                if before != Some(token.number()) {
+                    state.got_over();
+                }
                 self.show(Arc::clone(token));
             }
             Err(error) => {
                 if let Some(mut span) = state.span.take() {
                     span.failed(tally::word(error));
                 }
-                state.last_error = Some(Failure {
-                    at: Now::read().wall,
-                    error: error.clone(),
-                });
+                state.last_error = Some(Failure::new(error.clone(), now));
             }
         }
-    }
-
-    fn tally(&self) -> Tally {
-        let labels = (*self.labels()).clone();
-        Tally::new(Arc::clone(&self.metrics), labels, Arc::clone(&self.recent))
-    }
-
-    /// A call has found no token that is fresh: the account is in use.
-    fn wants_another(&self, now: Now) {
-        let terms = self.terms.load();
-        let Labels { tenant, account } = &*terms.labels;
-        self.metrics
-            .token_renewal_wanted_timestamp_seconds
-            .with_label_values(&[tenant, account])
-            .set(epoch_seconds(now.wall));
-    }
-
-    /// The token that is used from now on.
-    fn show(&self, token: Arc<AccessToken>) {
-        let terms = self.terms.load();
-        let Labels { tenant, account } = &*terms.labels;
-        let labels = [tenant.as_str(), account.as_str()];
-        let metrics = &self.metrics;
-        metrics
-            .token_expiry_timestamp_seconds
-            .with_label_values(&labels)
-            .set(epoch_seconds(token.expires_at()));
-        let refresh_before = terms.endpoint.settings().refresh_before;
-        metrics
-            .token_renewal_due_timestamp_seconds
-            .with_label_values(&labels)
-            .set(epoch_seconds(token.renewable_from(refresh_before)));
-        metrics.tenant_ready.with_label_values(&[tenant]).set(1);
-        self.current.store(Some(token));
+        if self.endpoint().has_other_credentials(endpoint) {
+            state.forget_rejection();
+        }
     }
 }

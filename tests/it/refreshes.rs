@@ -69,6 +69,15 @@ pub async fn stage() -> (Stage, TempDir) {
 
 /// Another proxy with the same state.
 pub async fn restarted(stage: Stage, folder: &TempDir) -> Stage {
+    restarted_with(stage, folder, |_resolved| {}).await
+}
+
+/// The same, with changes to its settings.
+pub async fn restarted_with(
+    stage: Stage,
+    folder: &TempDir,
+    change: impl FnOnce(&mut Resolved),
+) -> Stage {
     let Stage { tenant, proxy } = stage;
     proxy.stop().await;
     let directory = folder.path().join("state");
@@ -78,6 +87,7 @@ pub async fn restarted(stage: Stage, folder: &TempDir) -> Stage {
     .await;
     let mut resolved = resolved(&tenant);
     by_login(&mut resolved, &directory);
+    change(&mut resolved);
     let proxy = sfmc_auth_proxy::app::start(resolved).await.unwrap();
     Stage { tenant, proxy }
 }

@@ -1,5 +1,6 @@
 //! The status page and `/status.json`: what they tell after real calls, to whom, and that nothing from outside becomes markup.
 
+mod logins;
 mod pictures;
 mod reload;
 mod told;
@@ -324,4 +325,63 @@ async fn no_token_and_no_secret_is_told_whatever_an_endpoint_says_back() {
             assert!(!text.contains(never), "{never}: {text}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forms_of_an_allowed_host_pass_behind_tls_and_their_session_is_for_tls_alone() {
+    const NAME: &str = "admin.example.com";
+    let stage = Stage::with(
+        |_tenant| {},
+        |resolved| {
+            resolved.admin.token = Some(Secret::new("the admin token"));
+            resolved.admin.allowed_hosts = vec![NAME.to_owned()];
+        },
+    )
+    .await;
+    // As something in front asks that ends TLS and leaves the name as it was.
+    let connect = async || Client::connect(stage.proxy.admin()).await;
+    let page = Request::get("/sign-in").header("host", NAME);
+    let page = page.header("accept", "text/html").body(Bytes::new());
+    let page = connect().await.send(page.unwrap()).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let cookie = page
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let text = page.text();
+    let (_before, rest) = text.split_once("name=\"form_token\" value=\"").unwrap();
+    let form_token = rest.split('"').next().unwrap().to_owned();
+    let sign_in = async |origin: &str| {
+        let request = Request::post("/sign-in")
+            .header("host", NAME)
+            .header("origin", origin)
+            .header("sec-fetch-site", "same-origin")
+            .header("cookie", &cookie)
+            .header("content-type", "application/x-www-form-urlencoded");
+        let form = format!("form_token={form_token}&token=the+admin+token");
+        connect()
+            .await
+            .send(request.body(Bytes::from(form)).unwrap())
+            .await
+    };
+    for foreign in [
+        "https://evil.example",
+        "https://admin.example.com:8443",
+        "null",
+    ] {
+        assert_eq!(sign_in(foreign).await.status, 403, "{foreign}");
+    }
+    let answer = sign_in("https://admin.example.com").await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let signed_in = answer.header("set-cookie").to_owned();
+    assert!(
+        signed_in.starts_with("__Host-") && signed_in.contains("; Secure"),
+        "{signed_in}"
+    );
+    let session = signed_in.split(';').next().unwrap();
+    let request = Request::get("/status.json").header("host", NAME);
+    let request = request.header("cookie", session).body(Bytes::new());
+    assert_eq!(connect().await.send(request.unwrap()).await.status, 200);
 }

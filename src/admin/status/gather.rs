@@ -1,7 +1,7 @@
 //! Puts together what there is to tell: who there is, what each token's cell says, what the metrics counted, and what was seen.
 //! Asks nobody outside, and reads no token.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Sources;
 use super::model::{
@@ -10,9 +10,9 @@ use super::model::{
 };
 use super::summary::summary;
 use crate::admin::health::Refused;
-use crate::ledger::{self, ClientView, TenantView, View};
+use crate::ledger::{self, ClientView, TenantView};
 use crate::metrics::{self, Reading};
-use crate::token::{Failure, Held, Standing};
+use crate::token::{Failure, Held, MintError, Standing};
 
 /// Accounts of one tenant that are listed.
 const ACCOUNTS_MAX: usize = 200;
@@ -25,20 +25,16 @@ const OFFLINE: &str = "offline";
 
 /// What there is to tell at this moment.
 pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
-    let View {
-        tenants: mut seen_of_tenants,
-        clients: mut seen_of_clients,
-        errors,
-    } = sources.ledger.view();
+    let seen = sources.ledger.recent_view(Instant::now());
     let reading = sources.metrics.read();
     let roll = (sources.roll)();
     let tenants = roll.tenants.into_iter().map(|tenant| {
-        let seen = seen_of_tenants.remove(&tenant.name).unwrap_or_default();
+        let seen = seen.tenants.get(&tenant.name).cloned().unwrap_or_default();
         of_tenant(sources, tenant, seen, &reading, now)
     });
     let tenants: Vec<_> = tenants.collect();
     let clients = roll.clients.into_iter().map(|client| {
-        let seen = seen_of_clients.remove(&client.name).unwrap_or_default();
+        let seen = seen.clients.get(&client.name).cloned().unwrap_or_default();
         of_client(client, seen)
     });
     let not_ready_because = sources.health.not_ready_because();
@@ -56,7 +52,7 @@ pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
         }),
         tenants,
         clients: clients.collect(),
-        errors: errors.into_iter().map(of_error).collect(),
+        errors: seen.errors.iter().cloned().map(of_error).collect(),
     };
     status.summary = summary(&status);
     status
@@ -90,40 +86,43 @@ fn of_tenant(
 ) -> Tenant {
     let name = tenant.name.as_str();
     let metrics = sources.metrics;
-    let login = tenant.takes_login.then(|| {
-        let valid = metrics.login_valid.with_label_values(&[name, ""]).get();
-        if valid == 1 {
-            Login::Valid
-        } else {
-            Login::Needed
-        }
-    });
+    let is_logged_in =
+        tenant.takes_login && metrics.login_valid.with_label_values(&[name, ""]).get() == 1;
     let all = tenant.accounts.len();
     let standings = tenant.accounts.iter();
     let standings = standings.map(|account| (account, account.token.standing()));
-    let mut listed: Vec<_> = standings
+    let listed: Vec<_> = standings
         .filter(|(account, standing)| {
             account.is_default || standing.token.is_some() || standing.last_error.is_some()
         })
         .collect();
-    listed.truncate(ACCOUNTS_MAX);
+    let accounts_without_token = all - listed.len();
     let granted = listed.iter().find_map(|(_account, standing)| {
         let scopes = standing.token.as_ref()?.scopes.as_ref()?;
         Some(scopes.split(' ').map(str::to_owned).collect())
     });
+    let listed = listed.into_iter().map(|(account, standing)| {
+        let logged_in_to = is_logged_in.then_some(name);
+        of_account(account, standing, logged_in_to, now)
+    });
+    let accounts: Vec<_> = listed.collect();
+    let ready = metrics.tenant_ready.with_label_values(&[name]).get() == 1;
+    let has_login = is_logged_in || ready;
+    let login = tenant
+        .takes_login
+        .then(|| login(&tenant, &accounts, has_login));
+    let (accounts, accounts_left_out) = first(accounts);
     Tenant {
-        ready: metrics.tenant_ready.with_label_values(&[name]).get() == 1,
+        ready,
         login,
         apis: APIS
             .into_iter()
             .filter_map(|api| of_api(reading, name, api))
             .collect(),
         scopes: scopes(&tenant, granted, &seen),
-        accounts_without_token: all - listed.len(),
-        accounts: listed
-            .into_iter()
-            .map(|(account, standing)| of_account(account, standing, now))
-            .collect(),
+        accounts_without_token,
+        accounts_left_out,
+        accounts,
         errors: seen.errors.into_iter().map(of_error).collect(),
         kind: tenant.kind,
         grant: tenant.grant,
@@ -132,8 +131,38 @@ fn of_tenant(
     }
 }
 
-fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) -> Account {
-    let obtained = standing.token.as_ref().map(|token| token.obtained);
+/// Those that are told, and how many are not. What fails comes first, and so is the last to be left out.
+pub(super) fn first(mut accounts: Vec<Account>) -> (Vec<Account>, usize) {
+    accounts.sort_by_key(|account| account.failure().is_none());
+    let left_out = accounts.len().saturating_sub(ACCOUNTS_MAX);
+    accounts.truncate(ACCOUNTS_MAX);
+    (accounts, left_out)
+}
+
+/// How it is with logins, as far as that is known: what is kept of them is read with the first call that needs it.
+fn login(tenant: &ledger::Tenant, accounts: &[Account], has_login: bool) -> Login {
+    let is_lacking = accounts
+        .iter()
+        .any(|account| account.wants_login().is_some());
+    let mut cells = tenant.accounts.iter();
+    if is_lacking {
+        Login::Needed
+    } else if has_login {
+        Login::Valid
+    } else if cells.any(|account| account.token.forgets_logins()) {
+        Login::Needed
+    } else {
+        Login::Unknown
+    }
+}
+
+/// `logged_in_to`: the tenant's own login is good, for all accounts that have none of their own.
+fn of_account(
+    account: &ledger::Account,
+    standing: Standing,
+    logged_in_to: Option<&str>,
+    now: SystemTime,
+) -> Account {
     let rests = standing.rests;
     let is_resting = rests.account.is_some() || rests.routes > 0;
     Account {
@@ -151,12 +180,24 @@ fn of_account(account: &ledger::Account, standing: Standing, now: SystemTime) ->
         cooldown_seconds: standing.cooldown.as_secs(),
         last_error: standing
             .last_error
-            .map(|Failure { at, error }| MintFailure {
-                at: Moment(at),
-                what: error.what(),
-                fix: error.fix(),
-                over: obtained.is_some_and(|obtained| obtained > at),
-            }),
+            .map(|failure| of_failure(failure, logged_in_to)),
+    }
+}
+
+fn of_failure(failure: Failure, logged_in_to: Option<&str>) -> MintFailure {
+    let Failure { at, error, over } = failure;
+    let (what, fix) = (error.what(), error.fix());
+    let login = match error {
+        MintError::LoginNeeded { place, .. } => Some(place),
+        _ => None,
+    };
+    let is_there = login.is_some() && login.as_deref() == logged_in_to;
+    MintFailure {
+        at: Moment(at),
+        what,
+        fix,
+        over: over || is_there,
+        login,
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) struct Tenant {
     pub(super) client_secret: Option<&'static str>,
     pub(super) accounts: Vec<Account>,
     pub(super) accounts_without_token: usize,
+    pub(super) accounts_left_out: usize,
     pub(super) apis: Vec<Api>,
     pub(super) scopes: Scopes,
     pub(super) errors: Vec<Error>,
@@ -99,6 +100,8 @@ pub(super) struct Tenant {
 pub(super) enum Login {
     Valid,
     Needed,
+    /// No account has asked for a token yet.
+    Unknown,
 }
 
 #[derive(Serialize)]
@@ -135,8 +138,23 @@ pub(super) struct MintFailure {
     pub(super) at: Moment,
     pub(super) what: String,
     pub(super) fix: String,
-    /// A token has been had since.
+    /// A token has been had since, or the login that was lacking is there.
     pub(super) over: bool,
+    /// What somebody has to log in to, if that is what was lacking.
+    #[serde(skip)]
+    pub(super) login: Option<String>,
+}
+
+impl Account {
+    /// Why it gets no new token, as long as that lasts.
+    pub(super) fn failure(&self) -> Option<&MintFailure> {
+        self.last_error.as_ref().filter(|failure| !failure.over)
+    }
+
+    /// What somebody has to log in to before it gets a new token.
+    pub(super) fn wants_login(&self) -> Option<&str> {
+        self.failure()?.login.as_deref()
+    }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! The first thing that the page and the JSON say: how it goes, what is wrong, and what to do. Says that all is well only where
 //! nothing speaks against it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::model::{Account, Error, Finding, Login, Moment, State, Status, Summary, Tenant};
@@ -149,28 +150,19 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
     let name = &tenant.name;
     let anchor = format!("#tenant-{name}");
     let mut findings = Vec::new();
-    // What has failed for want of a token is told by its cause, as long as that lasts.
-    let wants_token;
     if tenant.login == Some(Login::Needed) {
-        findings.push(Finding {
-            state: State::Failing,
-            what: format!("{name}: somebody has to log in."),
-            fix: format!("Log in at /login/{name}, or with `sfmc-auth-proxy login {name}`."),
-            link: Some(format!("/login/{name}")),
-        });
-        wants_token = true;
-    } else {
-        let without = |account: &&Account| account.token.is_none();
-        let (lacking, renewing): (Vec<_>, Vec<_>) = tenant
-            .accounts
-            .iter()
-            .filter(|account| account.last_error.as_ref().is_some_and(|error| !error.over))
-            .partition(without);
-        wants_token = !lacking.is_empty();
-        findings.extend(of_mints(State::Failing, "no token for", name, &lacking));
-        let words = "the token could not be renewed for";
-        findings.extend(of_mints(State::Attention, words, name, &renewing));
+        findings.push(of_login(tenant));
     }
+    let failing = tenant.accounts.iter();
+    let failing = failing.filter(|account| account.failure().is_some());
+    let failing = failing.filter(|account| account.wants_login().is_none());
+    let (lacking, renewing): (Vec<_>, Vec<_>) =
+        failing.partition(|account| account.token.is_none());
+    findings.extend(of_mints(State::Failing, "no token for", name, &lacking));
+    let words = "the token could not be renewed for";
+    findings.extend(of_mints(State::Attention, words, name, &renewing));
+    // What has failed for want of a token is told by its cause, as long as that lasts.
+    let wants_token = tenant.login == Some(Login::Needed) || !lacking.is_empty();
     for account in &tenant.accounts {
         let rests = account.rests.as_ref();
         if let Some(seconds) = rests.and_then(|rests| rests.account_seconds) {
@@ -202,6 +194,33 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
     let errors = errors.filter(|error| !for_want_of_token(error));
     findings.extend(of_errors(name, errors, &anchor, now));
     findings
+}
+
+/// Logins that are lacking, as one finding.
+fn of_login(tenant: &Tenant) -> Finding {
+    let name = tenant.name.as_str();
+    let accounts = tenant.accounts.iter();
+    let places: BTreeSet<_> = accounts.filter_map(Account::wants_login).collect();
+    let others = match places.len().saturating_sub(1) {
+        0 => String::new(),
+        count => format!(
+            " So it is with {}.",
+            plural(count, "more login", "more logins")
+        ),
+    };
+    // The tenant's own is the first by its name.
+    let place = places.first().copied().unwrap_or(name);
+    let account = place.split_once(':').map(|(_tenant, account)| account);
+    let page = match account {
+        Some(account) => format!("/login/{name}?account={account}"),
+        None => format!("/login/{name}"),
+    };
+    Finding {
+        state: State::Failing,
+        what: format!("{place}: somebody has to log in.{others}"),
+        fix: format!("Log in at {page}, or with `sfmc-auth-proxy login {place}`."),
+        link: Some(page),
+    }
 }
 
 /// Accounts whose last mint failed, as one finding.

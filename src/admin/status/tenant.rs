@@ -101,7 +101,8 @@ fn accounts(content: Markup, tenant: &Tenant, now: Moment) -> Markup {
         })
         .raw("</tbody>\n</table>\n"),
     };
-    let content = more(content, tenant.accounts.len(), ACCOUNTS_MAX);
+    let all = tenant.accounts.len() + tenant.accounts_left_out;
+    let content = more(content, all, ACCOUNTS_MAX);
     match tenant.accounts_without_token {
         0 => content,
         count => content
@@ -228,7 +229,9 @@ fn notes(content: Markup, account: &Account, now: Moment) -> Markup {
         let class = if error.over { "quiet" } else { "bad" };
         content = content.raw("<p class=\"").raw(class).raw("\">");
         content = ago(content, error.at, now).raw(": ").text(&error.what);
-        content = if error.over {
+        content = if error.over && error.login.is_some() {
+            content.raw(" Somebody has logged in since.</p>")
+        } else if error.over {
             content.raw(" A token has been had since.</p>")
         } else {
             content

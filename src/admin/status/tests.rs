@@ -57,6 +57,7 @@ fn account(name: &str) -> Account {
             what: HOSTILE.to_owned(),
             fix: HOSTILE.to_owned(),
             over: false,
+            login: None,
         }),
     }
 }
@@ -82,6 +83,7 @@ fn tenant(name: &str) -> Tenant {
             .map(|number| account(&format!("account-{number}")))
             .collect(),
         accounts_without_token: 300,
+        accounts_left_out: 7,
         apis: vec![Api {
             api: "rest",
             calls: 1_000,
@@ -228,7 +230,7 @@ async fn a_page_of_many_tenants_accounts_and_clients_stays_small() {
         page.contains("And 85 more in <a href=\"/status.json\">the JSON</a>."),
         "tenants"
     );
-    assert!(page.contains("And 188 more in"), "accounts");
+    assert!(page.contains("And 195 more in"), "accounts");
     assert!(page.contains("300 further accounts have no token"));
 }
 
@@ -293,4 +295,20 @@ fn the_first_line_is_honest() {
         summary(&well).line,
         "2 things fail, and 1 more needs attention."
     );
+}
+
+#[test]
+fn of_too_many_accounts_those_that_fail_are_told() {
+    let accounts = (0..205).map(|number| {
+        let mut account = account(&format!("account-{number:03}"));
+        // The last by name fails, and the one before has failed.
+        if let Some(error) = account.last_error.as_mut().filter(|_| number < 204) {
+            error.over = true;
+        }
+        account
+    });
+    let (told, left_out) = gather::first(accounts.collect());
+    assert_eq!((told.len(), left_out), (200, 5));
+    assert_eq!(told[0].name, "account-204");
+    assert_eq!(told[1].name, "account-000");
 }

@@ -67,10 +67,9 @@ async fn errors_are_merged_and_say_what_to_do_for_their_kind_of_call() {
         (&json!(3), &json!("default"), &json!("rest"))
     );
     assert!(
-        rows["fix"]
-            .as_str()
-            .unwrap()
-            .starts_with("The token has the scope that this call probably needs (data_extensions_read)"),
+        rows["fix"].as_str().unwrap().starts_with(
+            "The token has the scope that this call probably needs (data_extensions_read)"
+        ),
         "{rows}"
     );
     assert!(
