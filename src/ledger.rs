@@ -38,8 +38,8 @@ pub const LAST_CALLS_MAX: usize = 10;
 pub const CALLS_MAX: usize = 300;
 /// Distinct calls of one client that its policy would refuse.
 pub const WOULD_REFUSE_MAX: usize = 100;
-/// Object types of one envelope that count as calls of their own.
-pub const OBJECT_TYPES_MAX: usize = 16;
+/// Object types of one envelope that are remembered, and count as calls of their own.
+pub const OBJECT_TYPES_MAX: usize = 64;
 /// Whoever looks again so soon sees the same.
 const VIEW_LASTS: Duration = Duration::from_secs(1);
 /// Threads do not wait for each other as long as there are no more than this.
@@ -71,6 +71,8 @@ pub struct Call<'a> {
     pub operation: Option<&'static str>,
     /// The types of the envelope's objects.
     pub object_types: &'a [String],
+    /// How many more it had.
+    pub object_types_left_out: usize,
     /// The status that the caller got.
     pub status: u16,
     /// Whether the client may make this call.

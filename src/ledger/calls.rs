@@ -18,6 +18,8 @@ pub(super) struct Calls {
     next: usize,
     pub(super) distinct: Seen<Distinct>,
     pub(super) would_refuse: Seen<Refusable>,
+    /// The most object types that one envelope had beyond what is remembered: at least so many calls are left out.
+    pub(super) types_left_out: usize,
 }
 
 /// A call that was made.
@@ -57,6 +59,7 @@ impl Default for Calls {
             next: 0,
             distinct: Seen::new(CALLS_MAX),
             would_refuse: Seen::new(WOULD_REFUSE_MAX),
+            types_left_out: 0,
         }
     }
 }
@@ -66,6 +69,9 @@ impl Calls {
         self.note_last(call);
         if let (true, Some(tenant)) = (call.permitted, call.tenant) {
             let account = call.account.unwrap_or_default();
+            let beyond = call.object_types.len().saturating_sub(OBJECT_TYPES_MAX);
+            let left_out = beyond + call.object_types_left_out;
+            self.types_left_out = self.types_left_out.max(left_out);
             each_name(call, |name| {
                 let key = hashing.hash_one((tenant, account, name));
                 self.distinct.note(key, call.at, || Distinct {

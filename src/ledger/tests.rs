@@ -21,6 +21,7 @@ fn call(seconds: u64) -> Call<'static> {
         route: "/asset/v1/content",
         operation: None,
         object_types: &[],
+        object_types_left_out: 0,
         status: 200,
         permitted: true,
         would_refuse: None,
@@ -340,4 +341,22 @@ fn what_is_noted_while_somebody_looks_is_not_lost() {
         ledger.view().clients["newsletter"].calls[0].count.times,
         2_000
     );
+}
+
+#[test]
+fn all_object_types_of_a_record_are_calls_and_what_it_had_beyond_is_counted_once() {
+    let ledger = Ledger::default();
+    let types: Vec<_> = (0..OBJECT_TYPES_MAX)
+        .map(|number| format!("Type{number}"))
+        .collect();
+    for (second, left_out) in [(1, 6), (2, 6), (3, 0)] {
+        ledger.note(&Call {
+            operation: Some("Describe"),
+            object_types: &types,
+            object_types_left_out: left_out,
+            ..call(second)
+        });
+    }
+    let client = &ledger.view().clients["newsletter"];
+    assert_eq!((client.calls.len(), client.calls_left_out), (64, 6));
 }

@@ -155,6 +155,7 @@ struct Client {
     calls: BTreeMap<[Arc<str>; 3], Count>,
     would_refuse: BTreeMap<(&'static str, Arc<str>), Count>,
     left_out: u64,
+    types_left_out: usize,
 }
 
 impl Gathering {
@@ -206,6 +207,7 @@ impl Client {
     fn add(&mut self, calls: Calls) {
         self.last.extend(calls.last);
         self.left_out += calls.distinct.left_out();
+        self.types_left_out = self.types_left_out.max(calls.types_left_out);
         for counted in calls.distinct.entries() {
             let what = &counted.what;
             let key = [&what.tenant, &what.account, &what.call].map(Clone::clone);
@@ -234,7 +236,7 @@ impl Client {
                     count,
                 })
                 .collect(),
-            calls_left_out: self.left_out + beyond,
+            calls_left_out: self.left_out + beyond + wide(self.types_left_out),
             would_refuse: would_refuse
                 .map(|((code, call), count)| WouldRefuse {
                     code,
@@ -267,7 +269,11 @@ fn newest<K: Ord>(counts: &mut BTreeMap<K, Count>, max: usize) -> u64 {
             });
         }
     }
-    u64::try_from(beyond).unwrap_or(u64::MAX)
+    wide(beyond)
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn read(errors: Errors) -> Vec<Error> {

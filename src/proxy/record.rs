@@ -24,7 +24,7 @@ use super::route::{Choice, Selected};
 use super::verdict::{self, Verdict};
 use crate::audit::Audit;
 use crate::identity::{Client, Identity};
-use crate::ledger::{ANYONE, Ledger};
+use crate::ledger::{ANYONE, Ledger, OBJECT_TYPES_MAX};
 use crate::metrics::Metrics;
 use crate::policy;
 use crate::soap::Version;
@@ -34,9 +34,6 @@ use crate::token::Because;
 use waits::Waits;
 
 pub(super) use traced::{CANCELLED, Traced};
-
-/// Object types of one envelope that are remembered.
-const OBJECT_TYPES_MAX: usize = 64;
 
 /// One request's record.
 pub(super) struct Record {
@@ -60,6 +57,7 @@ struct Details {
     client: Option<Arc<Client>>,
     turn: Option<OwnedSemaphorePermit>,
     object_types: Vec<String>,
+    object_types_left_out: usize,
     unaudited: bool,
     api: Option<Api>,
     soap: Option<(Version, Option<&'static str>)>,
@@ -184,8 +182,9 @@ impl Record {
         let operation = envelope.operation().map(Operation::name).or(core);
         let mut details = self.details();
         details.soap = Some((envelope.version(), operation));
-        let types = envelope.object_types().iter().take(OBJECT_TYPES_MAX);
-        details.object_types = types.cloned().collect();
+        let types = envelope.object_types();
+        details.object_types = types.iter().take(OBJECT_TYPES_MAX).cloned().collect();
+        details.object_types_left_out = types.len().saturating_sub(OBJECT_TYPES_MAX);
     }
 
     /// Refuses a request that could not be recorded.

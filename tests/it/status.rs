@@ -385,3 +385,24 @@ async fn forms_of_an_allowed_host_pass_behind_tls_and_their_session_is_for_tls_a
     let request = request.header("cookie", session).body(Bytes::new());
     assert_eq!(connect().await.send(request.unwrap()).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_of_many_object_types_is_a_call_of_each_and_what_is_beyond_is_counted() {
+    let stage = Stage::new().await;
+    ready(&stage).await;
+    let objects: String = (0..70)
+        .map(|number| format!("<Objects xsi:type=\"Type{number}\"/>"))
+        .collect();
+    let create = format!(
+        "<CreateRequest xmlns=\"http://exacttarget.com/wsdl/partnerAPI\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">{objects}</CreateRequest>"
+    );
+    stage.send(soap("Create", &create)).await;
+    let seen = status_with(&stage, "noted", |status| {
+        client(status, "anonymous")["last_calls"][0]["operation"] == "Create"
+    })
+    .await;
+    let anonymous = client(&seen, "anonymous");
+    assert_eq!(anonymous["calls"].as_array().unwrap().len(), 64);
+    assert_eq!(anonymous["calls_left_out"], 6);
+}

@@ -35,6 +35,7 @@ impl Record {
             route,
             operation,
             object_types: &details.object_types,
+            object_types_left_out: details.object_types_left_out,
             status: details.status.unwrap_or(CLIENT_GONE).as_u16(),
             permitted: details.permitted,
             would_refuse: details.would_refuse.map(Code::name),
