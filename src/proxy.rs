@@ -141,8 +141,7 @@ impl Worker {
         let choice = self.proxy.router.choose(&asked, &asker)?;
         record.routed(&choice);
         kinds::must_have(&choice, &asked)?;
-        record.would_refuse(incoming.permit(&choice, head)?);
-        record.permitted();
+        record.permitted(incoming.permit(&choice, head)?);
         self.take_turn(&identity, record).await?;
         let mut call = self.call(visit, extensions, incoming, choice);
         let token = self.token(&call).await?;

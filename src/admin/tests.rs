@@ -155,10 +155,15 @@ fn ten_wrong_tokens_a_minute_and_the_right_one_always() {
     assert!(matches!(verdict, Verdict::TooMany(_)), "{verdict:?}");
 }
 
+/// Those of a login that comes back to `proxy.example`, with one more host that is allowed.
+fn names() -> Names {
+    let uri: Uri = "https://proxy.example/oauth/callback".parse().unwrap();
+    Names::new([uri].into_iter(), &["gateway.marketing.svc".to_owned()])
+}
+
 #[test]
 fn the_hosts_that_logins_come_back_to_are_our_own() {
-    let uri: Uri = "https://proxy.example/oauth/callback".parse().unwrap();
-    let names = Names::new([uri].into_iter(), &["gateway.marketing.svc".to_owned()]);
+    let names = names();
     for (host, is_own) in [
         ("gateway.marketing.svc:7363", true),
         ("Gateway.Marketing.svc", true),
@@ -177,6 +182,11 @@ fn the_hosts_that_logins_come_back_to_are_our_own() {
             "{host}"
         );
     }
+}
+
+#[test]
+fn origins_are_own_with_their_hosts() {
+    let names = names();
     for (origin, host, is_own) in [
         ("https://proxy.example", "proxy.example", true),
         ("https://proxy.example", "10.1.2.3:7363", true),

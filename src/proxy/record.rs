@@ -245,22 +245,18 @@ impl Record {
         self.details().needed = Some(needed);
     }
 
-    /// What the call's client's policy would have refused it with, if it is made in spite of that.
-    pub(super) fn would_refuse(&self, code: Option<Code>) {
-        let Some(code) = code else {
+    /// The client may make this call, if only because its policy observes: then with the code that it would have got.
+    pub(super) fn permitted(&self, would_refuse: Option<Code>) {
+        let mut details = self.details();
+        details.permitted = true;
+        let Some(code) = would_refuse else {
             return;
         };
-        let mut details = self.details();
         details.would_refuse = Some(code);
         self.metrics
             .would_be_refusals_total
             .with_label_values(&[details.client(), code.name()])
             .inc();
-    }
-
-    /// The client may make this call.
-    pub(super) fn permitted(&self) {
-        self.details().permitted = true;
     }
 
     /// What the tenant's answer says of the token, and what the caller is told beside it.

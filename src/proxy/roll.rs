@@ -44,8 +44,8 @@ impl Proxy {
         let accounts = tenants.filter_map(|tenant| {
             let of_client = grant.and_then(|grant| grant.default_account(tenant.name()));
             let mid = of_client.or_else(|| tenant.default_mid());
-            let account = tenant.all_accounts().into_iter();
-            let account = account.filter(|account| account.mid() == mid).next()?;
+            let mut accounts = tenant.all_accounts().into_iter();
+            let account = accounts.find(|account| account.mid() == mid)?;
             let label = account.token.labels().account.clone();
             Some((tenant.name().to_owned(), label))
         });
