@@ -1,5 +1,5 @@
-//! What a record tells the ledger: the call by its masked name, what went wrong, and which scope it took. Never a query, an id or
-//! a word of the tenant's answer.
+//! What a record tells the ledger: the call by its masked name, what went wrong, and which scope it took. Never a query, nor
+//! the id in a path; of a token endpoint's error its redacted words.
 
 use std::time::{Duration, SystemTime};
 
