@@ -196,7 +196,8 @@ async fn what_is_no_answer_uses_nothing_up() {
         assert_eq!(failed.error, LoginError::Malformed, "{query}");
         assert!(failed.place.is_none());
     }
-    let almost = format!("{}A", &state[..42]);
+    let other = if state.ends_with('A') { 'E' } else { 'A' };
+    let almost = format!("{}{other}", &state[..42]);
     let foreign = declined(&desk, &almost, None, now).await;
     assert_eq!(foreign, LoginError::Unknown);
     // Neither code nor error: the state is used up, since nobody but the vendor knew it.
