@@ -123,7 +123,7 @@ enum Command {
     Exec(exec::Arguments),
     /// Log a user in through the browser
     ///
-    /// For a tenant whose tokens are a user's (grant = "authorization_code"). The login is kept in [state], and renews itself from
+    /// For a tenant whose tokens are a user's (grant = "authorization_code"). The login is kept where state says, and renews itself from
     /// then on.
     #[command(after_long_help = help::LOGIN)]
     Login(login::Arguments),
@@ -137,7 +137,7 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Print where the local CA's certificate is
     ///
-    /// And how each common runtime is told to trust it. Makes the CA if there is none yet. Needs [intercept] in the configuration.
+    /// And how each common runtime is told to trust it. Makes the CA if there is none yet. Needs intercept in the configuration.
     #[command(after_long_help = help::CA)]
     Ca(ca::Arguments),
     /// Print the settings of a known SDK or tool for this configuration

@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// The tenant, and the account of it [default: where the client's calls go that select nothing]
     #[arg(value_name = "TENANT[:ACCOUNT]")]
     selection: Option<String>,
-    /// The client of [clients] that will call; needed where several could be meant
+    /// The client that will call; needed where several could be meant
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
     /// Where the proxy listens, instead of listen.http; may be given several times
