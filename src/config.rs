@@ -253,22 +253,8 @@ pub fn admin_address(sources: &Sources) -> Result<SocketAddr, Faults> {
 ///
 /// What is wrong with that key, or with the file as such.
 pub fn admin_token(sources: &Sources) -> Result<Option<Secret>, Faults> {
-    let mut faults = Faults::default();
-    let document = sources.document(&mut faults);
-    let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults, None);
-    let concerned = ["admin.token", "admin.token_file", ""];
-    faults
-        .faults
-        .retain(|fault| concerned.contains(&fault.key.as_str()));
-    let mut review = Review {
-        values: &values,
-        sources,
-        depth: Depth::Whole,
-        machine: &Machine::here(),
-        faults: &mut faults,
-    };
-    let token = resolve::admin_token(&mut review);
-    token.filter(|_| faults.faults.is_empty()).ok_or(faults)
+    let keys = ["admin.token", "admin.token_file"];
+    alone(sources, &keys, resolve::admin_token)
 }
 
 /// Where the local CA is kept, and nothing else: no secret needs to be there.
@@ -277,12 +263,21 @@ pub fn admin_token(sources: &Sources) -> Result<Option<Secret>, Faults> {
 ///
 /// What is wrong with that key, with the CA's files, or with the configuration file as such.
 pub fn authority_place(sources: &Sources) -> Result<AuthorityPlace, Faults> {
+    alone(sources, &["intercept.ca_dir"], resolve::authority_place)
+}
+
+/// One thing that these keys say, whatever is wrong with others.
+fn alone<T>(
+    sources: &Sources,
+    keys: &[&str],
+    resolve: impl FnOnce(&mut Review<'_>) -> Option<T>,
+) -> Result<T, Faults> {
     let mut faults = Faults::default();
     let document = sources.document(&mut faults);
     let values = gather(sources, document.as_ref(), Depth::Whole, &mut faults, None);
-    let path = KeyPath::of("intercept.ca_dir");
-    let concerned = [path.to_string(), String::new()];
-    faults.faults.retain(|fault| concerned.contains(&fault.key));
+    // Without a key: the file as such.
+    let concerns = |key: &str| key.is_empty() || keys.contains(&key);
+    faults.faults.retain(|fault| concerns(&fault.key));
     let mut review = Review {
         values: &values,
         sources,
@@ -290,8 +285,8 @@ pub fn authority_place(sources: &Sources) -> Result<AuthorityPlace, Faults> {
         machine: &Machine::here(),
         faults: &mut faults,
     };
-    let place = resolve::authority_place(&mut review);
-    place.filter(|_| faults.faults.is_empty()).ok_or(faults)
+    let found = resolve(&mut review);
+    found.filter(|_| faults.faults.is_empty()).ok_or(faults)
 }
 
 fn resolved(

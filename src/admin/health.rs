@@ -170,11 +170,24 @@ impl Told<'_> {
         } else {
             "no token yet"
         };
-        let valid = metrics.login_valid.with_label_values(&[tenant, ""]);
-        if self.desk.tenants().contains(&tenant) && valid.get() == 0 {
-            format!("{token}; somebody has to log in, at /login/{tenant}")
-        } else {
+        if !self.desk.tenants().contains(&tenant) {
+            return token.to_owned();
+        }
+        let logins = metrics.logins(tenant).into_iter();
+        let lacking = logins.filter(|(_account, valid)| !valid);
+        let named = self.desk.accounts(tenant);
+        let places = lacking.map(|(account, _valid)| match account.as_str() {
+            "" => format!("/login/{tenant}"),
+            own if named.contains(&own) => format!("/login/{tenant}?account={own}"),
+            // Metrics have one name for several.
+            _ => "/login".to_owned(),
+        });
+        let places: Vec<_> = places.collect();
+        if places.is_empty() {
             token.to_owned()
+        } else {
+            let places = places.join(" and ");
+            format!("{token}; somebody has to log in, at {places}")
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::Args;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::healthcheck::from_here;
 use super::{Status, say};
@@ -64,6 +64,8 @@ pub(super) fn sandbox(
 }
 
 async fn play(sources: &Sources, arguments: &Arguments, out: &mut dyn Write) -> Result<(), String> {
+    // From the beginning, so that the story too ends cleanly.
+    let mut ending = Ending::awaited()?;
     let tenant = Tenant::start(settings())
         .await
         .map_err(|error| format!("the sandbox tenant cannot start: {error}"))?;
@@ -74,7 +76,7 @@ async fn play(sources: &Sources, arguments: &Arguments, out: &mut dyn Write) -> 
         );
         introduce(&tenant, out);
         say(out, &story::curl_lines(None, &tenant));
-        stay_up(out).await?;
+        stay_up(&mut ending, out).await;
         tenant.stop().await;
         return Ok(());
     }
@@ -94,10 +96,18 @@ async fn play(sources: &Sources, arguments: &Arguments, out: &mut dyn Write) -> 
         ),
     );
     introduce(&tenant, out);
-    let outcome = match story::play(address, &tenant, |line| say(out, line)).await {
-        Ok(()) if arguments.exit => Ok(()),
-        Ok(()) => go_on(&proxy, address, &tenant, out).await,
-        Err(error) => Err(error.to_string()),
+    let played = tokio::select! {
+        played = story::play(address, &tenant, |line| say(out, line)) => Some(played),
+        () = ending.comes() => None,
+    };
+    let outcome = match played {
+        None => Ok(()),
+        Some(Ok(())) if arguments.exit => Ok(()),
+        Some(Ok(())) => {
+            go_on(&proxy, address, &tenant, &mut ending, out).await;
+            Ok(())
+        }
+        Some(Err(error)) => Err(error.to_string()),
     };
     proxy.stop().await;
     tenant.stop().await;
@@ -108,28 +118,47 @@ async fn go_on(
     proxy: &Running,
     address: SocketAddr,
     tenant: &Tenant,
+    ending: &mut Ending,
     out: &mut dyn Write,
-) -> Result<(), String> {
+) {
     say(out, "Go on by hand:\n");
     say(
         out,
         &story::curl_lines(Some((address, from_here(proxy.admin()))), tenant),
     );
-    stay_up(out).await
+    stay_up(ending, out).await;
 }
 
-async fn stay_up(out: &mut dyn Write) -> Result<(), String> {
-    let refused = |error: std::io::Error| format!("signals cannot be waited for: {error}");
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+async fn stay_up(ending: &mut Ending, out: &mut dyn Write) {
     say(out, "All of this stays up until Ctrl-C.");
     // A closed stdout is the reader's affair.
     let _flushed = out.flush();
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    ending.comes().await;
+}
+
+/// The two signals that end it.
+struct Ending {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ending {
+    /// From here on neither of them ends the process by itself.
+    fn awaited() -> Result<Self, String> {
+        let awaited =
+            |kind| signal(kind).map_err(|error| format!("signals cannot be waited for: {error}"));
+        Ok(Self {
+            interrupt: awaited(SignalKind::interrupt())?,
+            terminate: awaited(SignalKind::terminate())?,
+        })
     }
-    Ok(())
+
+    async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn introduce(tenant: &Tenant, out: &mut dyn Write) {

@@ -246,7 +246,7 @@ pub(super) const LOGIN_VALID: Family = gauge(
     &["tenant", "account"],
     "Whether a user's login yields tokens, or somebody has to log in.",
 )
-.noting("`account` is empty for the login that serves all accounts without one of their own. Not there without a tenant that takes logins.");
+.noting("`account` is empty for the login that serves all accounts without one of their own. Not there before a token was asked for that shows it.");
 pub(super) const SHARED_STATE_CONFIGURED: Family = gauge(
     "shared_state_configured",
     &[],

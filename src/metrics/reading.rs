@@ -62,6 +62,31 @@ impl Metrics {
         });
         reading
     }
+
+    /// Whether a login works, the account's own or, without an account, the tenant's; `None` before that is known.
+    #[must_use]
+    pub fn login(&self, tenant: &str, account: &str) -> Option<bool> {
+        let mut logins = self.logins(tenant).into_iter();
+        let (_account, valid) = logins.find(|(name, _valid)| name == account)?;
+        Some(valid)
+    }
+
+    /// The tenant's logins of which it is known whether they work, by account; empty for the one that serves all without one
+    /// of their own.
+    #[must_use]
+    pub fn logins(&self, tenant: &str) -> BTreeMap<String, bool> {
+        let families = self.login_valid.collect();
+        let series = families.iter().flat_map(MetricFamily::get_metric);
+        series
+            .filter(|metric| label(metric, "tenant") == tenant)
+            .map(|metric| {
+                (
+                    label(metric, "account"),
+                    metric.get_gauge().get_value() == 1.0,
+                )
+            })
+            .collect()
+    }
 }
 
 impl Latency {

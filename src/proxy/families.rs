@@ -15,6 +15,7 @@ const POLICY_CODES: [Code; 3] = [Code::PolicyDenied, Code::SendBlocked, Code::Wr
 
 impl Proxy {
     /// Every family shows from the first scrape, at zero: what comes into being with its first event has grown by nothing.
+    /// Logins do not: zero would say that somebody has to log in.
     pub(super) fn show_families(&self) {
         for code in Code::ALL {
             let errors = &self.metrics.errors_total;
@@ -38,9 +39,6 @@ impl Proxy {
         metrics
             .token_request_duration_seconds
             .with_label_values(&[name]);
-        if tenant.takes_login() {
-            metrics.login_valid.with_label_values(&[name, ""]);
-        }
         self.show_client_secret(tenant);
         for api in label::names(&label::APIS) {
             let labels = [name, api];

@@ -13,6 +13,8 @@ pub(super) struct Recent {
     begun: Instant,
     /// The minute that each place was last used in, and what was counted in it.
     minutes: [Minute; MINUTES as usize],
+    /// The tenant's login was asked for a token last, and yielded none.
+    pub(super) lacks_login: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +30,7 @@ impl Recent {
         Self {
             begun: now,
             minutes: [Minute::default(); MINUTES as usize],
+            lacks_login: false,
         }
     }
 

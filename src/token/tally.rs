@@ -108,10 +108,17 @@ impl Tally {
 
     /// Whether a login works: the tenant's, or this account's own.
     pub(super) fn login(&self, slot: &Slot, valid: bool) {
-        let account = slot.account.map_or("", |_own| self.labels.account.as_str());
-        self.metrics
-            .login_valid
-            .with_label_values(&[self.labels.tenant.as_str(), account])
+        let Labels { tenant, account } = &self.labels;
+        let own = slot.account.map(|_own| account.as_str());
+        let family = &self.metrics.login_valid;
+        family
+            .with_label_values(&[tenant.as_str(), own.unwrap_or_default()])
             .set(i64::from(valid));
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let lacked = std::mem::replace(&mut recent.lacks_login, own.is_none() && !valid);
+        // It has one of its own by now. Whoever still needs the tenant's says so with the next call.
+        if own.is_some() && lacked && self.metrics.login(tenant, "") == Some(false) {
+            let _absent = family.remove_label_values(&[tenant.as_str(), ""]);
+        }
     }
 }

@@ -354,6 +354,35 @@ fn the_sandbox_stays_up_and_its_curl_lines_work_as_printed() {
     assert!(ran >= 4, "{ran} curl lines");
 }
 
+#[test]
+fn the_sandbox_ends_cleanly_in_the_middle_of_its_story() {
+    let _ports = DEFAULT_PORTS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = TempDir::new().unwrap();
+    for name in ["TERM", "INT"] {
+        let mut child = binary()
+            .arg("sandbox")
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let begins = |line: String| line.contains("GET http://127.0.0.1:7362/asset");
+        assert!(lines.any(|line| begins(line.unwrap())));
+        let sent = Command::new("kill")
+            .args(["-s", name, &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let rest: Vec<_> = lines.map(Result::unwrap).collect();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "SIG{name}");
+        let is_over = |line: &String| line.contains("stays up until Ctrl-C");
+        assert!(!rest.iter().any(is_over), "SIG{name} came too late");
+    }
+}
+
 /// The script is what the shell's own completion takes: bash is asked what it makes of a line.
 #[test]
 fn bash_completes_commands_and_options() {

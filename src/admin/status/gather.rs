@@ -86,8 +86,7 @@ fn of_tenant(
 ) -> Tenant {
     let name = tenant.name.as_str();
     let metrics = sources.metrics;
-    let is_logged_in =
-        tenant.takes_login && metrics.login_valid.with_label_values(&[name, ""]).get() == 1;
+    let is_logged_in = tenant.takes_login && metrics.login(name, "") == Some(true);
     let all = tenant.accounts.len();
     let standings = tenant.accounts.iter();
     let standings = standings.map(|account| (account, account.token.standing()));
