@@ -211,8 +211,8 @@ pub fn desk(resolved: Resolved) -> Result<Desk, StartError> {
     Ok(Desk::new(built.logins(), built.keeper.outlives()))
 }
 
-/// The default account of each tenant mints at start, the others at first use. A token that is had later, because a
-/// caller asked again, makes the proxy ready as well.
+/// One account of each tenant mints at start, the others at first use. A token that is had later, because a caller asked again,
+/// makes the proxy ready as well.
 async fn warm_up(present: Arc<ArcSwap<Proxy>>, health: Arc<Health>, shared: Option<Arc<Shared>>) {
     if let Some(shared) = shared.filter(|shared| !shared.has_been_reached()) {
         health.set_waits_for_redis(true);
@@ -228,7 +228,7 @@ async fn warm_up(present: Arc<ArcSwap<Proxy>>, health: Arc<Health>, shared: Opti
         .await;
     health.set_tried();
     let mut pause = Duration::from_secs(1);
-    while !present.load_full().has_had_token() {
+    while !present.load_full().is_warm() {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(30));
         present.load_full().warm_up(|_tenant, _outcome| {}).await;

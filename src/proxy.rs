@@ -33,6 +33,7 @@ mod sniff;
 mod station;
 mod vendor;
 mod verdict;
+mod warm;
 
 use std::sync::Arc;
 use std::time::Instant;

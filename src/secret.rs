@@ -9,6 +9,12 @@ use zeroize::Zeroizing;
 /// What stands in place of a secret wherever a value is printed.
 pub const REDACTED: &str = "[redacted]";
 
+/// The cookie of a browser's session at the admin listener.
+pub const SESSION_COOKIE: &str = "sfmc-auth-proxy-session";
+
+/// The same over https. Browsers take a cookie of this name only from there, for this very host and all its paths.
+pub const SECURE_SESSION_COOKIE: &str = "__Host-sfmc-auth-proxy-session";
+
 /// A secret text: a client secret, an access token.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);

@@ -32,12 +32,12 @@ pub(super) struct Refused {
 }
 
 impl Health {
-    /// Every default account has been tried once.
+    /// One account of every tenant has been tried once.
     pub fn set_tried(&self) {
         self.tried.store(true, Ordering::Relaxed);
     }
 
-    /// A token has been had.
+    /// A token has been had, or there is none to be had before somebody calls.
     pub fn set_had_token(&self) {
         self.had_token.store(true, Ordering::Relaxed);
     }
@@ -134,7 +134,7 @@ impl Told<'_> {
             }
             "/startupz" => text(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "not every default account has been tried yet\n",
+                "not every tenant has been tried yet\n",
             ),
             "/readyz" => self.ready(query),
             _ => self.metrics(),

@@ -12,14 +12,13 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use crate::secret::{SECURE_SESSION_COOKIE, SESSION_COOKIE};
+
 /// A session that nobody uses ends.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// And so does every session, a working day after it began.
 const LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
 pub(super) const SESSIONS_MAX: usize = 256;
-const COOKIE_NAME: &str = "sfmc-auth-proxy-session";
-/// Browsers take a cookie of this name only from https, for this very host and all its paths.
-const SECURE_COOKIE_NAME: &str = "__Host-sfmc-auth-proxy-session";
 /// Cookies of other names are skipped; no browser sends more of ours than this.
 const COOKIES_MAX: usize = 8;
 
@@ -161,9 +160,9 @@ impl Ticket {
     /// The value of `Set-Cookie`. Lax, not Strict: a login comes back from the vendor's site, and has to bring the session.
     pub(super) fn cookie(&self) -> Option<HeaderValue> {
         let (name, secure) = if self.is_secure {
-            (SECURE_COOKIE_NAME, "; Secure")
+            (SECURE_SESSION_COOKIE, "; Secure")
         } else {
-            (COOKIE_NAME, "")
+            (SESSION_COOKIE, "")
         };
         let id = self.id.as_str();
         let cookie = Zeroizing::new(format!(
@@ -208,8 +207,8 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (bool, &str)> {
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'));
     pairs.filter_map(|pair| match pair.trim().split_once('=')? {
-        (COOKIE_NAME, id) => Some((false, id)),
-        (SECURE_COOKIE_NAME, id) => Some((true, id)),
+        (SESSION_COOKIE, id) => Some((false, id)),
+        (SECURE_SESSION_COOKIE, id) => Some((true, id)),
         _ => None,
     })
 }

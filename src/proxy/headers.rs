@@ -3,13 +3,14 @@
 //! Nothing of the caller's own credentials leaves, and nothing that holds for one connection only passes on to another.
 
 use http::header::{
-    self, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT,
-    HOST, HeaderName, IF_RANGE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    self, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE,
+    EXPECT, HOST, HeaderName, IF_RANGE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderValue, request};
 
 use super::route::Selected;
+use crate::secret::{SECURE_SESSION_COOKIE, SESSION_COOKIE};
 use crate::spans::Context;
 use crate::token::{AccessToken, InstanceUrl};
 
@@ -36,7 +37,9 @@ impl Onward {
         headers.insert(HOST, HeaderValue::from_static(""));
         for (name, value) in &head.headers {
             if !leaves_here(name) && !named.contains(name) && *name != REQUEST_ID {
-                headers.append(name, value.clone());
+                if let Some(value) = foreign(name, value) {
+                    headers.append(name, value);
+                }
             } else if *name == CONTENT_LENGTH {
                 headers.insert(name, value.clone());
             }
@@ -139,10 +142,34 @@ pub(super) fn elsewhere(
             || name.as_str().starts_with("sfmc-")
             || (*name == AUTHORIZATION && !authorization);
         if (!ours && !named.contains(name)) || *name == CONTENT_LENGTH {
-            headers.append(name, value.clone());
+            if let Some(value) = foreign(name, value) {
+                headers.append(name, value);
+            }
         }
     }
     headers
+}
+
+/// What is left of a header without the cookies of our own sessions: browsers tell hosts apart and not ports, so that what the
+/// admin listener gave comes here too. `None`: nothing is.
+fn foreign(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
+    if *name != COOKIE {
+        return Some(value.clone());
+    }
+    let pairs = || value.as_bytes().split(|byte| *byte == b';');
+    if !pairs().any(is_session) {
+        return Some(value.clone());
+    }
+    let left: Vec<_> = pairs().filter(|pair| !is_session(pair)).collect();
+    let left = left.join(&b';');
+    let left = left.trim_ascii();
+    (!left.is_empty()).then(|| HeaderValue::from_bytes(left).ok())?
+}
+
+fn is_session(pair: &[u8]) -> bool {
+    let name = pair.split(|byte| *byte == b'=').next();
+    let name = name.unwrap_or_default().trim_ascii();
+    name == SESSION_COOKIE.as_bytes() || name == SECURE_SESSION_COOKIE.as_bytes()
 }
 
 /// What an answer of such a host becomes.

@@ -21,7 +21,7 @@ use crate::login;
 use crate::metrics::Metrics;
 use crate::spans::Tracer;
 use crate::state::Keeper;
-use crate::token::{Endpoint, TokenStore, Unavailable};
+use crate::token::{Endpoint, TokenStore};
 use crate::upstream::{DestinationError, Trust, TrustError, Upstream};
 
 /// Why a tenant could not be set up.
@@ -216,55 +216,6 @@ impl Proxy {
             store: legacy.store,
             trusts: legacy.trusts,
             endpoints: legacy.endpoints,
-        })
-    }
-
-    /// Asks once for a token of every tenant's default account, in turn for each and side by side for all; tells how each
-    /// fared as it ends.
-    pub async fn warm_up(&self, told: impl FnMut(&str, Result<(), Unavailable>)) {
-        self.warm_up_all(|_tenant| true, told).await;
-    }
-
-    /// The same for tenants that another configuration did not have.
-    pub async fn warm_up_beyond(
-        &self,
-        before: &Self,
-        told: impl FnMut(&str, Result<(), Unavailable>),
-    ) {
-        let is_new = |tenant: &str| before.router.tenant(tenant).is_none();
-        self.warm_up_all(is_new, told).await;
-    }
-
-    async fn warm_up_all(
-        &self,
-        holds: impl Fn(&str) -> bool,
-        mut told: impl FnMut(&str, Result<(), Unavailable>),
-    ) {
-        let mut asking = tokio::task::JoinSet::new();
-        let tenants = self.router.tenants();
-        for tenant in tenants.filter(|tenant| holds(tenant.name())) {
-            let Some(account) = tenant.default_known().cloned() else {
-                continue;
-            };
-            let name = tenant.name().to_owned();
-            asking.spawn(async move { (name, account.token.current(true, None).await) });
-        }
-        while let Some(asked) = asking.join_next().await {
-            if let Ok((name, outcome)) = asked {
-                told(&name, outcome.map(|_token| ()));
-            }
-        }
-    }
-
-    /// Whether any tenant has had a token.
-    #[must_use]
-    pub fn has_had_token(&self) -> bool {
-        self.router.tenants().any(|tenant| {
-            self.metrics
-                .tenant_ready
-                .with_label_values(&[tenant.name()])
-                .get()
-                == 1
         })
     }
 

@@ -28,6 +28,34 @@ async fn call(stage: &Stage, target: &str, lines: &str) -> String {
         .await
 }
 
+/// Browsers tell hosts apart, and not ports: what the admin listener's pages gave to a browser comes to the data listener too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cookie_of_an_admin_session_does_not_leave() {
+    let stage = Stage::new().await;
+    for (sent, arrives) in [
+        ("sfmc-auth-proxy-session=abc", None),
+        ("__Host-sfmc-auth-proxy-session=abc", None),
+        (
+            "a=1; sfmc-auth-proxy-session=abc;b=\"x\"",
+            Some("a=1;b=\"x\""),
+        ),
+        ("sfmc-auth-proxy-session=abc; a=1", Some("a=1")),
+        (
+            "a=1;  my-sfmc-auth-proxy-session=1 ",
+            Some("a=1;  my-sfmc-auth-proxy-session=1"),
+        ),
+    ] {
+        let said = call(&stage, "/sandbox/echo", &format!("Cookie: {sent}\r\n")).await;
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        let headers = received(&stage);
+        let cookie = headers
+            .iter()
+            .find(|(name, _value)| name.eq_ignore_ascii_case("cookie"));
+        let cookie = cookie.map(|(_name, value)| value.as_str());
+        assert_eq!(cookie, arrives, "{sent}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_holds_for_one_hop_or_one_proxy_does_not_leave() {
     let stage = Stage::new().await;

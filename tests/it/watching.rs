@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use http::Request;
+use tempfile::TempDir;
 
+use sfmc_auth_proxy::config::Resolved;
 use sfmc_auth_proxy::metrics::{FAMILIES, PREFIX};
 use sfmc_auth_proxy::sandbox::Face;
+use sfmc_auth_proxy::secret::Secret;
 
 use crate::harness::{Client, PARENT, Stage, until};
+use crate::refreshes::by_login;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ready_after_a_token_and_never_unready_for_the_tenants_sake() {
@@ -37,8 +41,7 @@ async fn without_a_token_started_but_not_ready_and_ready_by_itself_later() {
     let stage = Stage::with(
         |_settings| {},
         |resolved| {
-            resolved.proxy.tenants[0].endpoint.client_secrets =
-                vec![sfmc_auth_proxy::secret::Secret::new("wrong")];
+            resolved.proxy.tenants[0].endpoint.client_secrets = vec![Secret::new("wrong")];
         },
     )
     .await;
@@ -59,6 +62,49 @@ async fn without_a_token_started_but_not_ready_and_ready_by_itself_later() {
         "{}",
         refused.text()
     );
+}
+
+/// Nobody calls a pod that is not ready, and so none that gets ready by being called.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_default_account_the_first_one_makes_it_ready() {
+    let without = |resolved: &mut Resolved| resolved.proxy.tenants[0].default_account = None;
+    let stage = Stage::with(|_settings| {}, without).await;
+    until("ready", async || stage.admin("/readyz").await.status == 200).await;
+    // By name: apac, emea.
+    assert_eq!(stage.tenant.mints(), 1);
+    let minted = r#"sfmc_auth_proxy_token_requests_total{account="apac",grant="client_credentials",outcome="ok",tenant="acme"}"#;
+    assert_eq!(stage.metric(minted).await, 1.0);
+    let stage = Stage::with(
+        |_settings| {},
+        |resolved| {
+            without(resolved);
+            resolved.proxy.tenants[0].endpoint.client_secrets = vec![Secret::new("wrong")];
+        },
+    )
+    .await;
+    until("tried", async || {
+        stage.admin("/startupz").await.status == 200
+    })
+    .await;
+    assert_eq!(stage.admin("/readyz").await.status, 503);
+}
+
+/// Its pages are where somebody logs in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_only_logins_could_yield_tokens_and_none_is_the_default_one_it_is_ready_at_once() {
+    let folder = TempDir::new().unwrap();
+    let stage = Stage::with(
+        |_settings| {},
+        |resolved| {
+            by_login(resolved, &folder.path().join("state"));
+            resolved.proxy.tenants[0].default_account = None;
+        },
+    )
+    .await;
+    until("ready", async || stage.admin("/readyz").await.status == 200).await;
+    assert_eq!(stage.tenant.mints(), 0);
+    let verbose = stage.admin("/readyz?verbose").await.text();
+    assert!(verbose.contains("tenant acme: no token yet\n"), "{verbose}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

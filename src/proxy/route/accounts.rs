@@ -233,8 +233,18 @@ impl Tenant {
     }
 
     /// The account that nothing selects, if there is one.
-    pub(in crate::proxy) fn default_known(&self) -> Option<&Arc<Selected>> {
+    fn default_known(&self) -> Option<&Arc<Selected>> {
         self.known.get(&self.default_mid)
+    }
+
+    /// The account whose token is asked for before anybody calls: the one that nothing selects, or else the first by name. Without
+    /// a default one no login is asked for, because nobody may need that.
+    pub(in crate::proxy) fn first_account(&self) -> Option<&Arc<Selected>> {
+        let named = || {
+            let mid = self.names.values().next().filter(|_| !self.takes_login())?;
+            self.known.get(&Some(*mid))
+        };
+        self.default_known().or_else(named)
     }
 
     /// The account that nothing selects.
