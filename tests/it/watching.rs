@@ -328,7 +328,7 @@ async fn promtool_has_nothing_to_say() {
     }
     let stage = Stage::new().await;
     assert_eq!(stage.get("/sandbox/echo").await.status, 200);
-    let folder = tempfile::TempDir::new().unwrap();
+    let folder = TempDir::new().unwrap();
     let scraped = folder.path().join("metrics");
     std::fs::write(&scraped, stage.admin("/metrics").await.body).unwrap();
     let checked = std::process::Command::new("promtool")

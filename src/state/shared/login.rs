@@ -21,6 +21,9 @@ const WRITE_PAUSE_SHORTEST: Duration = Duration::from_millis(200);
 /// but never less often than this while Redis is there.
 const WRITE_PAUSE_LONGEST: Duration = Duration::from_secs(3);
 
+/// What keeps a refresh token from being written is told so often.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+
 const LEAF: &str = "login";
 
 /// What a login reads as: sealed bytes, version, and the mark, at a time by Redis's clock, and the generation.
@@ -101,7 +104,8 @@ impl Shared {
         }
     }
 
-    /// Somebody has logged in: whatever was kept makes room. Goes on until it is written.
+    /// Somebody has logged in: whatever was kept makes room. Goes on while Redis is away. What else keeps it from being written
+    /// is told, because somebody waits who can log in again.
     pub async fn write_login(&self, name: Name, content: &Secret) -> Result<(), SharedError> {
         let key = name.key(LEAF);
         self.write_to_the_end(&key, content, Change::New)
@@ -109,7 +113,7 @@ impl Shared {
             .map(drop)
     }
 
-    /// A refresh token that is not written is lost, so nothing that Redis says ends this.
+    /// A refresh token that is not written is lost, so nothing that Redis says ends this, but for a new login.
     async fn write_to_the_end(
         &self,
         key: &str,
@@ -124,6 +128,7 @@ impl Shared {
             Change::End(generation) => ("end", generation.to_string()),
         };
         let mut pause = WRITE_PAUSE_SHORTEST;
+        let mut told: Option<Instant> = None;
         loop {
             let mut invocation = scripts::WRITE_LOGIN.prepare_invoke();
             invocation
@@ -136,12 +141,16 @@ impl Shared {
                 Ok(written) => return Ok(written),
                 Err(error) => error,
             };
-            // Told once.
-            if pause == WRITE_PAUSE_SHORTEST {
+            let is_new = matches!(change, Change::New);
+            if is_new && !matches!(error, SharedError::Away(_)) {
+                return Err(error);
+            }
+            if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
                 tracing::error!(
                     cause = %error,
                     "a new refresh token is in memory alone, because Redis (state.redis_url) does not take it; until it is written, no token is minted with it"
                 );
+                told = Some(Instant::now());
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(WRITE_PAUSE_LONGEST);

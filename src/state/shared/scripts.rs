@@ -175,8 +175,8 @@ return 1
     )
 });
 
-/// Writes what a login has become. A `new` one always, once; its id tells a second try, whose answer may have been lost, from
-/// another login. What came of spending a refresh token (its successor as `next`, or that it has been refused as `end`) only
+/// Writes what a login has become. A `new` one always, once; its id, among those of the last few, tells a second try, whose
+/// answer may have been lost, from another login. What came of spending a refresh token (its successor as `next`, or that it has been refused as `end`) only
 /// while what is kept is still what was spent, or nothing is kept any more: each refresh token that is kept has a generation of
 /// its own, which an end leaves as it is, because who was cut off with the successor in its hands may come back. A mark stays
 /// that says so, since the access token follows in a moment.
@@ -190,10 +190,11 @@ if kept[1] == ARGV[1] then
   return 1
 end
 if ARGV[3] == 'new' then
-  if kept[3] == ARGV[4] then
+  local begun = kept[3] or ''
+  if string.find(begun, ARGV[4], 1, true) then
     return 1
   end
-  redis.call('HSET', KEYS[1], 'begun', ARGV[4])
+  redis.call('HSET', KEYS[1], 'begun', string.sub(ARGV[4] .. ' ' .. begun, 1, 512))
 elseif kept[1] and (kept[2] or '0') ~= ARGV[4] then
   return 0
 end

@@ -128,21 +128,40 @@ async fn a_login_whose_writing_was_not_answered_is_written_once() {
     let another = Name::of(&[Some("another login")]);
     let written = second.write_login(another, &Secret::new("another")).await;
     written.unwrap();
-    way.swallow_answers(true);
-    let writing = tokio::spawn({
-        let first = Arc::clone(&first);
-        async move { begin(&first, "first").await }
-    });
-    until("it is there", async || {
-        let record = second.read_login(login()).await.unwrap();
-        record.content.is_some()
-    })
-    .await;
-    let spend = marked(&second).await;
-    assert!(spend.renew(&Secret::new("second")).await.unwrap());
-    way.swallow_answers(false);
-    writing.await.unwrap();
-    assert_eq!(kept(&first).await, "second");
+    for (mine, meanwhile) in [("first", "its successor"), ("third", "somebody's login")] {
+        way.swallow_answers(true);
+        let writing = tokio::spawn({
+            let first = Arc::clone(&first);
+            async move { begin(&first, mine).await }
+        });
+        until("it is there", async || {
+            let record = second.read_login(login()).await.unwrap();
+            record.content.is_some_and(|kept| kept.expose() == mine)
+        })
+        .await;
+        if mine == "first" {
+            let spend = marked(&second).await;
+            assert!(spend.renew(&Secret::new(meanwhile)).await.unwrap());
+        } else {
+            begin(&second, meanwhile).await;
+        }
+        way.swallow_answers(false);
+        writing.await.unwrap();
+        assert_eq!(kept(&first).await, meanwhile);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_login_that_cannot_be_written_is_told_at_once() {
+    let Some(redis) = Redis::start(&[]).await else {
+        return;
+    };
+    let [shared, _other] = two(&redis).await;
+    let names = redis.names();
+    let name = names.iter().find(|name| name.ends_with(":login")).unwrap();
+    redis.ask(&["SET", name, "what no login is"]);
+    let written = shared.write_login(login(), &Secret::new("second")).await;
+    assert!(matches!(written, Err(SharedError::Fault { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
