@@ -116,7 +116,7 @@ class EverySet(unittest.TestCase):
             for deployment in of_kind(objects, "Deployment"):
                 container = deployment["spec"]["template"]["spec"]["containers"][0]
                 ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-                for probe, path in (("startupProbe", "/startupz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
+                for probe, path in (("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
                     self.assertEqual(container[probe]["httpGet"], {"path": path, "port": "admin"})
                 given = variables(container)
                 self.assertTrue(given["SFMC_AUTH_PROXY_ADMIN_LISTEN"].endswith(f":{ports['admin']}"))
@@ -147,6 +147,13 @@ class EverySet(unittest.TestCase):
                 if service["spec"]["type"] != "ClusterIP":
                     targets = [port["targetPort"] for port in service["spec"]["ports"]]
                     self.assertNotIn("admin", targets)
+
+    def test_a_pod_that_waits_for_a_login_is_reached_by_whoever_logs_in(self):
+        for _values, objects, _notes in self.each():
+            for service in of_kind(objects, "Service"):
+                is_admin = service["metadata"]["labels"]["app.kubernetes.io/component"] == "admin"
+                # Calls go to ready pods alone.
+                self.assertEqual(service["spec"].get("publishNotReadyAddresses", False), is_admin)
 
     def test_health_and_metrics_are_asked_in_the_family_that_they_listen_in(self):
         for _values, objects, _notes in self.each():
@@ -198,6 +205,9 @@ class EverySet(unittest.TestCase):
         for _values, objects, _notes in self.each():
             for pod in of_kind(objects, "Pod"):
                 self.assertEqual(pod["metadata"]["annotations"]["helm.sh/hook"], "test")
+                # The Service leads to pods that are not ready as well: one such answer is not the last word.
+                self.assertEqual(pod["spec"]["restartPolicy"], "OnFailure")
+                self.assertLessEqual(pod["spec"]["activeDeadlineSeconds"], 120)
                 arguments = pod["spec"]["containers"][0]["args"]
                 service = next(each for each in of_kind(objects, "Service")
                                if each["metadata"]["labels"]["app.kubernetes.io/component"] == "admin")
@@ -239,6 +249,9 @@ class Numbers(unittest.TestCase):
         other = {"config": "# another\n"}
         self.assertEqual(template({}), template(other))
         self.assertNotEqual(template({"rollOnConfigChange": True}), template(other | {"rollOnConfigChange": True}))
+        # A ConfigMap of somebody else's says nothing of itself.
+        theirs = {"existingConfigMap": "our-proxy"}
+        self.assertEqual(template(theirs), template(theirs | {"rollOnConfigChange": True}))
 
 
 class Refusals(unittest.TestCase):
@@ -282,6 +295,7 @@ class Refusals(unittest.TestCase):
             ({"state": {"kind": "directory"}}, "replicaCount is 2", "Set replicaCount to 1"),
             ({"state": {"kind": "directory"}, "replicaCount": 1, "autoscaling": {"enabled": True}}, "autoscaling"),
             ({"shutdown": {"terminationGracePeriodSeconds": 20}}, "is 20, but draining may take 35 s"),
+            ({"state": {"kind": "redis"}, "networkPolicy": {"enabled": True}}, "no pod would reach Redis", "extraEgress"),
             ({"ports": {"http": 7363}}, "name one port twice"),
             ({"extraPorts": [{"name": "emea", "port": 7362}]}, "name one port twice"),
             ({"prometheusRule": {"enabled": True, "disabled": ["SfmcAuthProxyAbsent", "Nothing"]}}, "no alert", ": Nothing."),
