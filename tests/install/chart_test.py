@@ -1,9 +1,14 @@
 """The chart: every value set of ci/ renders, is what Kubernetes takes, and is safe; bad values are refused in words."""
 
+import base64
 import json
+import os
 import re
+import subprocess
+import tempfile
 import tomllib
 import unittest
+from pathlib import Path
 
 import yaml
 from helm_python import errors
@@ -324,6 +329,55 @@ class Documentation(unittest.TestCase):
             wanted |= {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
         self.assertLessEqual(named, there)
         self.assertEqual(wanted, made)
+
+    def test_its_secrets_are_made_with_the_keys_that_its_values_want(self):
+        made = {}
+        for secret in self.secrets(self.TEXT):
+            keys = {key: base64.b64decode(text).decode() for key, text in secret["data"].items()}
+            # The one that is made anew for a rotation takes the place of the whole.
+            self.assertEqual(made.setdefault(secret["metadata"]["name"], keys).keys(), keys.keys())
+        for name in ("sfmc-clients", "sfmc-admin"):
+            for text in made[name].values():
+                # Letters and digits: a client's secret may stand in a URL.
+                self.assertRegex(text, r"\A[0-9a-f]{64}\Z")
+        self.assertEqual(len(base64.b64decode(made["sfmc-state"]["key"], validate=True)), 32)
+        used = 0
+        for block in re.findall(r"```yaml\n(# values.yaml\n.*?)```", self.TEXT, re.S):
+            values = yaml.safe_load(block)
+            objects, _notes = render(values, release="sfmc-auth-proxy")
+            spec = only(objects, "Deployment")["spec"]["template"]["spec"]
+            wanted = [(each["valueFrom"]["secretKeyRef"]["name"], each["valueFrom"]["secretKeyRef"]["key"])
+                      for each in spec["containers"][0]["env"] if "valueFrom" in each]
+            for volume in spec["volumes"]:
+                for item in volume.get("secret", {}).get("items", []):
+                    wanted.append((volume["secret"]["secretName"], item["key"]))
+            text = only(objects, "ConfigMap")["data"]["config.toml"]
+            # The last block has no configuration of its own, and so the chart's, whose client is another.
+            wanted += [("sfmc-clients", key) for key in re.findall(r'"/run/secrets/sfmc-clients/(\w+)"', text)
+                       if "config" in values]
+            for name, key in wanted:
+                self.assertIn(key, made[name], name)
+                used += 1
+        self.assertGreaterEqual(used, 10)
+
+    def test_so_are_those_of_the_charts_readme(self):
+        made = {secret["metadata"]["name"]: set(secret["data"]) for secret in self.secrets((CHART / "README.md").read_text())}
+        self.assertEqual(made, {"sfmc-tenant": {"subdomain", "client_id", "client_secret"}, "sfmc-clients": {"example"}})
+
+    def secrets(self, text):
+        """What kubectl makes of each line that makes a Secret, as it is typed, without a cluster."""
+        lines = re.findall(r"^kubectl [^\n]*create secret (?:[^\n]*\\\n)*[^\n]*$", text, re.M)
+        self.assertEqual(len(lines), text.count("create secret"))
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("client-secret", "new-secret"):
+                Path(folder, name).write_text("secret")
+            for line in lines:
+                typed = line.split(" | kubectl apply")[0]
+                typed += "" if "--dry-run" in typed else " --dry-run=client --output yaml"
+                said = subprocess.run(["bash", "-c", typed], cwd=folder, env={"PATH": os.environ["PATH"], "HOME": folder},
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual(said.returncode, 0, typed + said.stderr)
+                yield yaml.safe_load(said.stdout)
 
 
 class Values(unittest.TestCase):
