@@ -129,12 +129,10 @@ fn distinct(content: Markup, client: &Client, now: Moment) -> Markup {
     })
     .raw("</tbody>\n</table>\n");
     let content = more(content, client.calls.len(), CALLS_MAX);
-    let content = match client.calls_left_out {
-        0 => content,
-        left => content
-            .raw("<p class=\"quiet\">")
-            .text(&grouped(left))
-            .raw(" more had to make room.</p>\n"),
-    };
-    content.raw("</details>\n")
+    content
+        .raw_if(
+            client.calls_left_out > 0,
+            "<p class=\"quiet\">More kinds of calls were made than are kept here.</p>\n",
+        )
+        .raw("</details>\n")
 }
