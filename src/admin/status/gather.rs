@@ -132,9 +132,10 @@ fn of_tenant(
     }
 }
 
-/// Those that are told, and how many are not. What fails comes first, and so is the last to be left out.
+/// Those that are told, and how many are not. What fails or rests comes first, and so is the last to be left out.
 pub(super) fn first(mut accounts: Vec<Account>) -> (Vec<Account>, usize) {
-    accounts.sort_by_key(|account| account.failure().is_none());
+    let rests = |account: &Account| account.rests.as_ref()?.account_seconds;
+    accounts.sort_by_key(|account| (account.failure().is_none(), rests(account).is_none()));
     let left_out = accounts.len().saturating_sub(ACCOUNTS_MAX);
     accounts.truncate(ACCOUNTS_MAX);
     (accounts, left_out)

@@ -4,14 +4,66 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 
-use sfmc_auth_proxy::policy::{Pattern, Posture};
+use sfmc_auth_proxy::policy::{Mode, Pattern, Posture};
+use sfmc_auth_proxy::sandbox::{Face, Script};
 
-use super::{client, ready, status, status_with};
+use super::{client, errors, ready, status, status_with, tenant};
 use crate::harness::{PARENT, Stage, resolved};
 use crate::identities::{basic, client as client_settings};
 
 fn findings(status: &Value) -> &[Value] {
     status["summary"]["findings"].as_array().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_an_application_asks_for_are_listed_and_need_no_attention() {
+    let stage = Stage::new().await;
+    ready(&stage).await;
+    let mut caller = stage.client().await;
+    caller.get("/asset/v1/content/assets/4711").await;
+    stage.tenant.script(Script::status(Face::Rest, 400));
+    caller
+        .post("/hub/v1/dataevents/key:Orders/rowset", "[]")
+        .await;
+    let seen = status_with(&stage, "noted", |status| errors(status).len() == 2).await;
+    assert_eq!(
+        (&seen["summary"]["state"], findings(&seen).len()),
+        (&json!("well"), 0),
+        "{seen:#}"
+    );
+    let line = seen["summary"]["line"].as_str().unwrap();
+    assert!(line.contains("but answers of 400 and 404"), "{line}");
+    let page = stage.admin("/").await.text();
+    assert!(
+        page.contains("<code>GET /asset/v1/content</code>"),
+        "{page}"
+    );
+    stage.tenant.script(Script::status(Face::Rest, 503));
+    caller.get("/asset/v1/content/assets").await;
+    let seen = status_with(&stage, "noted", |status| errors(status).len() == 3).await;
+    assert_eq!(seen["summary"]["state"], "attention");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_unclear_is_mended_by_no_allow_list() {
+    // There is none.
+    let stage = Stage::with(
+        |_tenant| {},
+        |resolved| resolved.proxy.tenants[0].mode = Mode::NoSend,
+    )
+    .await;
+    ready(&stage).await;
+    let request = Request::post("/asset/v1/content/assets").header("x-http-method-override", "PUT");
+    let request = request.body(Bytes::from_static(b"{}")).unwrap();
+    assert_eq!(stage.send(request).await.status, 403);
+    let seen = status_with(&stage, "noted", |status| errors(status).len() == 1).await;
+    let error = &errors(&seen)[0];
+    assert_eq!(error["code"], "policy_denied");
+    assert_eq!(
+        error["fix"],
+        "Send the call without that ambiguity: correct the header, SOAPAction or path that the answer names."
+    );
+    assert_eq!(findings(&seen)[0]["fix"], error["fix"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,4 +126,26 @@ async fn what_a_policy_would_have_refused_is_over_once_it_is_another_one() {
             && status["summary"]["state"] == "attention"
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_without_a_default_account_waits_for_a_call_and_lacks_nothing() {
+    let stage = Stage::with(
+        |_tenant| {},
+        |resolved| {
+            let mut idle = resolved.proxy.tenants[0].clone();
+            idle.name = "umbrella".to_owned();
+            idle.default_account = None;
+            resolved.proxy.tenants.push(idle);
+            resolved.proxy.default_tenant = Some("acme".to_owned());
+        },
+    )
+    .await;
+    ready(&stage).await;
+    let seen = status(&stage).await;
+    assert_eq!(tenant(&seen, "umbrella")["accounts"], json!([]));
+    assert_eq!(seen["summary"]["state"], "well", "{seen:#}");
+    let page = stage.admin("/").await.text();
+    assert!(page.contains("no token asked for yet"), "{page}");
+    assert!(!page.contains("no token yet"), "{page}");
 }
