@@ -156,7 +156,7 @@ Examples:
 Exit codes:
   0  the tenant was found
   1  the proxy could not be asked
-  2  there is no such tenant, or something was typed wrong";
+  2  there is no such tenant, the configuration has faults, or something was typed wrong";
 
 pub(super) const SUGGEST: &str = "\
 Examples:
@@ -166,4 +166,4 @@ Examples:
 Exit codes:
   0  there is a list
   1  the proxy could not be asked, the records could not be read, or nothing was seen
-  2  there is no such client, or something was typed wrong";
+  2  there is no such client, the configuration has faults, or something was typed wrong";
