@@ -12,7 +12,8 @@ Exit codes:
   0    it went well
   1    it failed at run time
   2    the configuration has faults, or something was typed wrong
-  130  a second Ctrl-C or SIGTERM cut the drain of run short
+  130  a second Ctrl-C cut the drain of run short
+  143  a second SIGTERM did
   exec ends as its command does, or with 125 to 127
 
 Results go to stdout, logs and all else to stderr.
@@ -32,7 +33,8 @@ Exit codes:
   0    after a clean drain
   1    a listener could not be opened, or another failure at run time
   2    the configuration has faults, or something was typed wrong
-  130  a second signal cut the drain short";
+  130  a second Ctrl-C cut the drain short
+  143  a second SIGTERM did";
 
 pub(super) const CHECK: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! The binary as a user meets it: exit codes, one's own tenant from the environment, the sample, signals, the sandbox.
 
+mod signals;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
