@@ -1,5 +1,6 @@
 //! The binary as a user meets it: exit codes, one's own tenant from the environment, the sample, signals, the sandbox.
 
+mod playground;
 mod signals;
 
 use std::fs;
