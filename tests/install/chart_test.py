@@ -1,9 +1,14 @@
 """The chart: every value set of ci/ renders, is what Kubernetes takes, and is safe; bad values are refused in words."""
 
+import base64
 import json
+import os
 import re
+import subprocess
+import tempfile
 import tomllib
 import unittest
+from pathlib import Path
 
 import yaml
 from helm_python import errors
@@ -116,7 +121,7 @@ class EverySet(unittest.TestCase):
             for deployment in of_kind(objects, "Deployment"):
                 container = deployment["spec"]["template"]["spec"]["containers"][0]
                 ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-                for probe, path in (("startupProbe", "/startupz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
+                for probe, path in (("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
                     self.assertEqual(container[probe]["httpGet"], {"path": path, "port": "admin"})
                 given = variables(container)
                 self.assertTrue(given["SFMC_AUTH_PROXY_ADMIN_LISTEN"].endswith(f":{ports['admin']}"))
@@ -147,6 +152,13 @@ class EverySet(unittest.TestCase):
                 if service["spec"]["type"] != "ClusterIP":
                     targets = [port["targetPort"] for port in service["spec"]["ports"]]
                     self.assertNotIn("admin", targets)
+
+    def test_a_pod_that_waits_for_a_login_is_reached_by_whoever_logs_in(self):
+        for _values, objects, _notes in self.each():
+            for service in of_kind(objects, "Service"):
+                is_admin = service["metadata"]["labels"]["app.kubernetes.io/component"] == "admin"
+                # Calls go to ready pods alone.
+                self.assertEqual(service["spec"].get("publishNotReadyAddresses", False), is_admin)
 
     def test_health_and_metrics_are_asked_in_the_family_that_they_listen_in(self):
         for _values, objects, _notes in self.each():
@@ -198,6 +210,9 @@ class EverySet(unittest.TestCase):
         for _values, objects, _notes in self.each():
             for pod in of_kind(objects, "Pod"):
                 self.assertEqual(pod["metadata"]["annotations"]["helm.sh/hook"], "test")
+                # The Service leads to pods that are not ready as well: one such answer is not the last word.
+                self.assertEqual(pod["spec"]["restartPolicy"], "OnFailure")
+                self.assertLessEqual(pod["spec"]["activeDeadlineSeconds"], 120)
                 arguments = pod["spec"]["containers"][0]["args"]
                 service = next(each for each in of_kind(objects, "Service")
                                if each["metadata"]["labels"]["app.kubernetes.io/component"] == "admin")
@@ -239,6 +254,9 @@ class Numbers(unittest.TestCase):
         other = {"config": "# another\n"}
         self.assertEqual(template({}), template(other))
         self.assertNotEqual(template({"rollOnConfigChange": True}), template(other | {"rollOnConfigChange": True}))
+        # A ConfigMap of somebody else's says nothing of itself.
+        theirs = {"existingConfigMap": "our-proxy"}
+        self.assertEqual(template(theirs), template(theirs | {"rollOnConfigChange": True}))
 
 
 class Refusals(unittest.TestCase):
@@ -282,6 +300,7 @@ class Refusals(unittest.TestCase):
             ({"state": {"kind": "directory"}}, "replicaCount is 2", "Set replicaCount to 1"),
             ({"state": {"kind": "directory"}, "replicaCount": 1, "autoscaling": {"enabled": True}}, "autoscaling"),
             ({"shutdown": {"terminationGracePeriodSeconds": 20}}, "is 20, but draining may take 35 s"),
+            ({"state": {"kind": "redis"}, "networkPolicy": {"enabled": True}}, "no pod would reach Redis", "extraEgress"),
             ({"ports": {"http": 7363}}, "name one port twice"),
             ({"extraPorts": [{"name": "emea", "port": 7362}]}, "name one port twice"),
             ({"prometheusRule": {"enabled": True, "disabled": ["SfmcAuthProxyAbsent", "Nothing"]}}, "no alert", ": Nothing."),
@@ -310,6 +329,55 @@ class Documentation(unittest.TestCase):
             wanted |= {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
         self.assertLessEqual(named, there)
         self.assertEqual(wanted, made)
+
+    def test_its_secrets_are_made_with_the_keys_that_its_values_want(self):
+        made = {}
+        for secret in self.secrets(self.TEXT):
+            keys = {key: base64.b64decode(text).decode() for key, text in secret["data"].items()}
+            # The one that is made anew for a rotation takes the place of the whole.
+            self.assertEqual(made.setdefault(secret["metadata"]["name"], keys).keys(), keys.keys())
+        for name in ("sfmc-clients", "sfmc-admin"):
+            for text in made[name].values():
+                # Letters and digits: a client's secret may stand in a URL.
+                self.assertRegex(text, r"\A[0-9a-f]{64}\Z")
+        self.assertEqual(len(base64.b64decode(made["sfmc-state"]["key"], validate=True)), 32)
+        used = 0
+        for block in re.findall(r"```yaml\n(# values.yaml\n.*?)```", self.TEXT, re.S):
+            values = yaml.safe_load(block)
+            objects, _notes = render(values, release="sfmc-auth-proxy")
+            spec = only(objects, "Deployment")["spec"]["template"]["spec"]
+            wanted = [(each["valueFrom"]["secretKeyRef"]["name"], each["valueFrom"]["secretKeyRef"]["key"])
+                      for each in spec["containers"][0]["env"] if "valueFrom" in each]
+            for volume in spec["volumes"]:
+                for item in volume.get("secret", {}).get("items", []):
+                    wanted.append((volume["secret"]["secretName"], item["key"]))
+            text = only(objects, "ConfigMap")["data"]["config.toml"]
+            # The last block has no configuration of its own, and so the chart's, whose client is another.
+            wanted += [("sfmc-clients", key) for key in re.findall(r'"/run/secrets/sfmc-clients/(\w+)"', text)
+                       if "config" in values]
+            for name, key in wanted:
+                self.assertIn(key, made[name], name)
+                used += 1
+        self.assertGreaterEqual(used, 10)
+
+    def test_so_are_those_of_the_charts_readme(self):
+        made = {secret["metadata"]["name"]: set(secret["data"]) for secret in self.secrets((CHART / "README.md").read_text())}
+        self.assertEqual(made, {"sfmc-tenant": {"subdomain", "client_id", "client_secret"}, "sfmc-clients": {"example"}})
+
+    def secrets(self, text):
+        """What kubectl makes of each line that makes a Secret, as it is typed, without a cluster."""
+        lines = re.findall(r"^kubectl [^\n]*create secret (?:[^\n]*\\\n)*[^\n]*$", text, re.M)
+        self.assertEqual(len(lines), text.count("create secret"))
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("client-secret", "new-secret"):
+                Path(folder, name).write_text("secret")
+            for line in lines:
+                typed = line.split(" | kubectl apply")[0]
+                typed += "" if "--dry-run" in typed else " --dry-run=client --output yaml"
+                said = subprocess.run(["bash", "-c", typed], cwd=folder, env={"PATH": os.environ["PATH"], "HOME": folder},
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual(said.returncode, 0, typed + said.stderr)
+                yield yaml.safe_load(said.stdout)
 
 
 class Values(unittest.TestCase):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import kubernetes_validate
 import yaml
-from helm_python.chart import Chart
+from helm_python.chart import Chart, dependency_list, package
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "sfmc-auth-proxy"
@@ -41,12 +41,14 @@ def render(values=None, chart=CHART, release="acme"):
 
 
 def parent_chart():
-    """The example of a chart that depends on this one, with the dependency where `helm dependency build` puts it."""
+    """The example of a chart that depends on this one, with the dependency packed and put where `helm dependency build` puts it."""
     parent = _work / "parent-chart"
     if not parent.exists():
         shutil.copytree(CHART / "examples" / "parent-chart", parent)
         (parent / "charts").mkdir()
-        shutil.copytree(CHART, parent / "charts" / CHART.name)
+        package(CHART, destination=parent / "charts")
+        (dependency,) = dependency_list(parent)
+        assert dependency["status"] == "ok", dependency
     return parent
 
 

@@ -39,6 +39,9 @@ class Sidecar(unittest.TestCase):
         self.assertIs(container, spec["initContainers"][0])
         for probe, path in (("startupProbe", "/startupz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
             self.assertEqual(container[probe]["httpGet"], {"path": path, "port": "sfmc-admin"})
+        # Redis may be away for longer than a mint takes, and to start anew would not bring it back.
+        startup = container["startupProbe"]
+        self.assertGreaterEqual(startup["periodSeconds"] * startup["failureThreshold"], 3600)
         port = next(port["containerPort"] for port in container["ports"] if port["name"] == "sfmc-admin")
         given = variables(container)
         self.assertTrue(given["SFMC_AUTH_PROXY_ADMIN_LISTEN"].endswith(f":{port}"))

@@ -138,6 +138,11 @@ class Network(unittest.TestCase):
         values = {"networkPolicy": {"enabled": True, "egress": {"dnsPorts": ports}}}
         self.assertEqual(only(render(values)[0], "NetworkPolicy")["spec"]["egress"][0]["ports"], ports)
 
+    def test_redis_is_let_out_where_it_is_named(self):
+        rule = {"to": [{"podSelector": {"matchLabels": {"app": "redis"}}}], "ports": [{"port": 6379, "protocol": "TCP"}]}
+        values = {"state": {"kind": "redis"}, "networkPolicy": {"enabled": True, "extraEgress": [rule]}}
+        self.assertEqual(only(render(values)[0], "NetworkPolicy")["spec"]["egress"][-1], rule)
+
     def test_empty_lists_open_nothing(self):
         values = {"networkPolicy": {"enabled": True, "callers": [], "monitoring": [], "egress": {"https": [], "dns": []}}}
         spec = only(render(values)[0], "NetworkPolicy")["spec"]

@@ -4,9 +4,10 @@ mod playground;
 mod signals;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use sfmc_auth_proxy::sandbox::{self, Face, Script};
 use tempfile::TempDir;
 
 use crate::harness::{Client, tenant_settings, until};
-use crate::process::{Process, binary, configuration, has_program, own_tenant, run};
+use crate::process::{
+    Process, binary, configuration, has_program, own_tenant, own_tenant_lines, run, undisturbed,
+};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -66,10 +69,34 @@ fn the_sample_configuration_is_fine() {
     }
 }
 
+/// Lines in a shell, with what is pasted into the first, where the program is as `cargo run --release` leaves it.
+fn typed(lines: &str, pasted: &str, environment: &[(&str, &str)], folder: &Path) -> Output {
+    let built = folder.join("target/release");
+    fs::create_dir_all(&built).unwrap();
+    symlink(
+        env!("CARGO_BIN_EXE_sfmc-auth-proxy"),
+        built.join("sfmc-auth-proxy"),
+    )
+    .unwrap();
+    let mut shell = undisturbed("sh")
+        .args(["-e", "-c", lines])
+        .envs(environment.iter().copied())
+        .env("HOME", "/nonexistent")
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = shell.stdin.take().unwrap();
+    keyboard.write_all(pasted.as_bytes()).unwrap();
+    drop(keyboard);
+    shell.wait_with_output().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ones_own_tenant_needs_a_few_lines() {
     let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("client-secret"), "a secret\n").unwrap();
     // No test calls the vendor, so that what is seen ends at an egress proxy that is not there.
     let mut environment = own_tenant();
     environment.insert("SFMC_AUTH_PROXY_UPSTREAM_PROXY", "http://127.0.0.1:1");
@@ -77,7 +104,14 @@ async fn ones_own_tenant_needs_a_few_lines() {
     environment.insert("SFMC_AUTH_PROXY_LISTEN_HTTP", "127.0.0.1:0");
     environment.insert("SFMC_AUTH_PROXY_ADMIN_LISTEN", "127.0.0.1:0");
     let environment: Vec<_> = environment.into_iter().collect();
-    let looked = run(&["doctor"], &environment, folder.path());
+    let looked = typed(
+        &own_tenant_lines(),
+        "a secret\n",
+        &environment,
+        folder.path(),
+    );
+    let secret = fs::metadata(folder.path().join("client-secret")).unwrap();
+    assert_eq!(secret.permissions().mode() & 0o777, 0o600);
     let said = String::from_utf8_lossy(&looked.stdout);
     assert_eq!(looked.status.code(), Some(1), "{looked:?}");
     for words in ["tenant default", "FAIL", "fix:"] {

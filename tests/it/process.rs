@@ -252,5 +252,27 @@ pub fn own_tenant() -> BTreeMap<&'static str, &'static str> {
         .lines()
         .filter_map(|line| line.strip_prefix("export "));
     let pairs = lines.flat_map(|line| line.split(' '));
-    pairs.map(|pair| pair.split_once('=').unwrap()).collect()
+    pairs
+        .map(|pair| pair.split_once('=').unwrap())
+        .filter(|(name, _value)| name.starts_with("SFMC_"))
+        .collect()
+}
+
+/// What the README has one type for one's own tenant, up to the first look at it.
+pub fn own_tenant_lines() -> String {
+    let (_, section) = README.split_once("**Your own tenant.**").unwrap();
+    let (section, _) = section.split_once("**A script").unwrap();
+    let mut lines = String::new();
+    let mut inside = false;
+    for line in section.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+        } else if inside && line != "sfmc-auth-proxy run" {
+            lines.push_str(line);
+            lines.push('\n');
+        } else if inside {
+            break;
+        }
+    }
+    lines
 }

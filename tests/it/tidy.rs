@@ -192,6 +192,14 @@ fn every_command_of_the_readme_is_run_by_a_test() {
             "tidy::every_command_of_the_readme_is_run_by_a_test",
         ),
         (
+            "(umask 077; cat > client-secret)",
+            "commands::ones_own_tenant_needs_a_few_lines",
+        ),
+        (
+            "export PATH=\"$PWD/target/release:$PATH\"",
+            "commands::ones_own_tenant_needs_a_few_lines",
+        ),
+        (
             "export SFMC_SUBDOMAIN=mc1234567890abcdefghijklmnop SFMC_CLIENT_ID=your-client-id",
             "commands::ones_own_tenant_needs_a_few_lines",
         ),

@@ -146,6 +146,9 @@ livenessProbe:
 {{- if and $keepsDirectory (gt (int .Values.replicaCount) 1) }}
 {{- fail (printf "state.kind is directory, which one process alone can hold, but replicaCount is %d. Set replicaCount to 1, or share the state on Redis (state.kind: redis)." (int .Values.replicaCount)) }}
 {{- end }}
+{{- if and .Values.networkPolicy.enabled (eq .Values.state.kind "redis") (not .Values.networkPolicy.extraEgress) }}
+{{- fail "state.kind is redis, but networkPolicy lets out DNS and port 443 alone: no pod would reach Redis, and none would be ready. Name Redis in networkPolicy.extraEgress, as [{to: [{podSelector: {matchLabels: {app: redis}}}], ports: [{port: 6379, protocol: TCP}]}]." }}
+{{- end }}
 {{- $ports := list (int .Values.ports.http) (int .Values.ports.admin) }}
 {{- range .Values.extraPorts }}
 {{- $ports = append $ports (int .port) }}

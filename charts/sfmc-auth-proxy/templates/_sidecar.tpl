@@ -7,7 +7,7 @@ as (index .Subcharts "sfmc-auth-proxy"):
   volumes:
     {{- include "sfmc-auth-proxy.sidecarVolumes" (index .Subcharts "sfmc-auth-proxy") | nindent 4 }}
 
-It stands among the init containers and has restartPolicy Always. So it is up, and has tried every account, before the
+It stands among the init containers and has restartPolicy Always. So it is up, and has tried every tenant, before the
 application starts (with sidecar.startupPath /readyz it has a token); it ends after it; and a Job is complete when its own
 containers are.
 */}}
