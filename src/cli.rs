@@ -111,8 +111,9 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Start a simulated Marketing Cloud tenant with the proxy in front of it
     ///
-    /// Plays a short demonstration, prints curl lines to go on with, and stays up until Ctrl-C. Reads no configuration: all that it
-    /// needs is made up on the spot. The proxy is on port 7362, its admin listener on 7363.
+    /// Plays a short demonstration, prints curl lines to go on with, and stays up until Ctrl-C. Reads no configuration file and none
+    /// of its secrets: all that it needs is made up on the spot. Of the variables it takes those of listen (but for TLS), log and
+    /// limits, admin.listen and admin.quit. The proxy is on port 7362, its admin listener on 7363.
     #[command(after_long_help = help::SANDBOX)]
     Sandbox(sandbox::Arguments),
     /// Run one command behind a private proxy

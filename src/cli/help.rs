@@ -12,7 +12,8 @@ Exit codes:
   0    it went well
   1    it failed at run time
   2    the configuration has faults, or something was typed wrong
-  130  a second Ctrl-C or SIGTERM cut the drain of run short
+  130  a second Ctrl-C cut the drain of run short
+  143  a second SIGTERM did
   exec ends as its command does, or with 125 to 127
 
 Results go to stdout, logs and all else to stderr.
@@ -32,7 +33,8 @@ Exit codes:
   0    after a clean drain
   1    a listener could not be opened, or another failure at run time
   2    the configuration has faults, or something was typed wrong
-  130  a second signal cut the drain short";
+  130  a second Ctrl-C cut the drain short
+  143  a second SIGTERM did";
 
 pub(super) const CHECK: &str = "\
 Examples:
@@ -156,7 +158,7 @@ Examples:
 Exit codes:
   0  the tenant was found
   1  the proxy could not be asked
-  2  there is no such tenant, or something was typed wrong";
+  2  there is no such tenant, the configuration has faults, or something was typed wrong";
 
 pub(super) const SUGGEST: &str = "\
 Examples:
@@ -166,4 +168,4 @@ Examples:
 Exit codes:
   0  there is a list
   1  the proxy could not be asked, the records could not be read, or nothing was seen
-  2  there is no such client, or something was typed wrong";
+  2  there is no such client, the configuration has faults, or something was typed wrong";

@@ -20,7 +20,8 @@ Exit codes, where a command's own section does not say more:
 | 1 | it failed at run time |
 | 2 | the configuration has faults, or something was typed wrong |
 | 125 to 127 | `exec` itself failed: it could not start the proxy, or could not run the command, or there is no such command |
-| 130 | a second signal cut the drain of `run` short, or Ctrl-C ended `login` |
+| 130 | a second Ctrl-C cut the drain of `run` short, or Ctrl-C ended `login` |
+| 143 | a second SIGTERM cut the drain of `run` short |
 ";
 
 /// Columns of the help texts in it.

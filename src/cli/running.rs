@@ -19,9 +19,12 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 
-use super::healthcheck;
+use super::{Status, healthcheck};
 use crate::config::{self, Faults, Sources};
 use crate::secret::Secret;
+
+#[cfg(test)]
+mod tests;
 
 /// The proxy answers by itself and at once.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -40,6 +43,26 @@ pub(super) struct Place {
     /// A file with the admin token [default: that of the configuration, where the proxy is that of the configuration too]
     #[arg(long, value_name = "FILE")]
     pub(super) admin_token_file: Option<PathBuf>,
+}
+
+/// Why it could not be asked, or what it told instead.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Trouble {
+    /// What was typed or configured is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Nobody is there, or somebody who does not tell.
+    #[error("{0}")]
+    Failure(String),
+}
+
+impl Trouble {
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Usage(_) => Status::Usage,
+            Self::Failure(_) => Status::Failure,
+        }
+    }
 }
 
 /// What it tells, as far as it matters here. What is not there is not known.
@@ -145,7 +168,15 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Asks it.
-pub(super) fn ask(sources: &Sources, place: &Place) -> Result<Report, String> {
+pub(super) fn ask(sources: &Sources, place: &Place) -> Result<Report, Trouble> {
+    let (authority, bearer) = question(sources, place).map_err(Trouble::Usage)?;
+    let has_token = bearer.is_some();
+    let (status, body) = asked(&authority, bearer).map_err(Trouble::Failure)?;
+    judge(&authority, status, &body, has_token).map_err(Trouble::Failure)
+}
+
+/// Whom to ask, and what to show.
+fn question(sources: &Sources, place: &Place) -> Result<(String, Option<HeaderValue>), String> {
     let (authority, token) = match &place.url {
         Some(url) => (authority(url)?, None),
         None => {
@@ -159,20 +190,31 @@ pub(super) fn ask(sources: &Sources, place: &Place) -> Result<Report, String> {
         (None, Some(sources)) => config::admin_token(sources).map_err(|faults| words(&faults))?,
         (None, None) => None,
     };
+    let bearer = token.as_ref().map(bearer).transpose()?;
+    Ok((authority, bearer))
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, String> {
+    let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
+    let mut bearer = bearer.map_err(|_quotes| "no header can carry the admin token".to_owned())?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
+}
+
+fn asked(authority: &str, bearer: Option<HeaderValue>) -> Result<(StatusCode, Bytes), String> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    let exchange = exchange(&authority, token.as_ref());
+    let exchange = exchange(authority, bearer);
     let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, exchange).await });
     // A name server that does not answer may still be waited for.
     runtime.shutdown_background();
-    let (status, body) = asked
+    asked
         .unwrap_or_else(|_elapsed| Err(format!("no answer within {PATIENCE:?}")))
         .map_err(|cause| {
             format!(
                 "no running proxy can be asked at {authority}: {cause}. Start it, or name its admin listener with --url"
             )
-        })?;
-    judge(&authority, status, &body, token.is_some())
+        })
 }
 
 fn judge(
@@ -185,13 +227,24 @@ fn judge(
         StatusCode::OK => serde_json::from_slice(body).map_err(|error| {
             format!("what {authority} says at {PATH} is no status of an sfmc-auth-proxy: {error}")
         }),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if has_token => Err(format!(
+        StatusCode::UNAUTHORIZED if has_token => Err(format!(
             "{authority} does not take the admin token ({status}): give the one of the proxy that runs there with \
              --admin-token-file"
         )),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(format!(
+        StatusCode::UNAUTHORIZED => Err(format!(
             "{authority} wants the admin token ({status}): give --admin-token-file FILE; without --url, the configuration's \
              admin.token or admin.token_file does"
+        )),
+        StatusCode::FORBIDDEN => Err(format!(
+            "{authority} shows this to nobody ({status}): it listens beyond loopback without an admin token. Set \
+             admin.token_file in the configuration of that proxy, and give the same file here with --admin-token-file"
+        )),
+        StatusCode::MISDIRECTED_REQUEST => Err(format!(
+            "{authority} is no name that the proxy there goes by ({status}): write its IP address in --url, or add the name to \
+             listen.allowed_hosts of that proxy"
+        )),
+        StatusCode::TOO_MANY_REQUESTS => Err(format!(
+            "{authority} has had too many wrong admin tokens from here ({status}): wait a minute, then give the right one"
         )),
         StatusCode::NOT_FOUND => Err(format!(
             "{authority} has no {PATH}: it is no sfmc-auth-proxy, not its admin listener, or an earlier version"
@@ -200,7 +253,10 @@ fn judge(
     }
 }
 
-async fn exchange(authority: &str, token: Option<&Secret>) -> Result<(StatusCode, Bytes), String> {
+async fn exchange(
+    authority: &str,
+    bearer: Option<HeaderValue>,
+) -> Result<(StatusCode, Bytes), String> {
     let stream = TcpStream::connect(authority).await;
     let stream = stream.map_err(|error| error.to_string())?;
     let (mut sender, connection) = handshake(TokioIo::new(stream))
@@ -210,11 +266,7 @@ async fn exchange(authority: &str, token: Option<&Secret>) -> Result<(StatusCode
     let mut request = Request::get(PATH)
         .header(HOST, authority)
         .header(CONNECTION, "close");
-    if let Some(token) = token {
-        let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-        let mut bearer =
-            bearer.map_err(|_quotes| "no header can carry the admin token".to_owned())?;
-        bearer.set_sensitive(true);
+    if let Some(bearer) = bearer {
         request = request.header(AUTHORIZATION, bearer);
     }
     let request = request

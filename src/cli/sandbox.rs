@@ -1,6 +1,7 @@
 //! `sandbox`: a simulated tenant with the proxy in front of it, a short story, and then both stay up.
 //!
-//! Reads no configuration and no secret of the user's: everything here is made up on the spot.
+//! Reads no configuration file and none of its secrets: everything here is made up on the spot. What the environment says of the
+//! user's own proxy, its tenants and where it keeps things is not for it.
 
 mod story;
 
@@ -13,6 +14,7 @@ use clap::Args;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::healthcheck::from_here;
 use super::{Status, say};
@@ -29,6 +31,22 @@ const SOAP_PORT: u16 = 7367;
 const CORE_PORT: u16 = 7368;
 const DATA_CLOUD_PORT: u16 = 7369;
 const ACCOUNT_ENGAGEMENT_PORT: u16 = 7370;
+
+/// Variables of the configuration begin so,
+const OURS: &str = "SFMC_";
+/// and these are for the sandbox too: where it listens, what it logs, how much there may be;
+const TAKEN: [&str; 5] = [
+    "SFMC_AUTH_PROXY_LISTEN_",
+    "SFMC_AUTH_PROXY_ADMIN_LISTEN",
+    "SFMC_AUTH_PROXY_ADMIN_QUIT",
+    "SFMC_AUTH_PROXY_LOG_",
+    "SFMC_AUTH_PROXY_LIMITS_",
+];
+/// but not these: a key is a secret.
+const NOT_TAKEN: [&str; 2] = [
+    "SFMC_AUTH_PROXY_LISTEN_HTTPS",
+    "SFMC_AUTH_PROXY_LISTEN_TLS_",
+];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -80,11 +98,16 @@ async fn play(sources: &Sources, arguments: &Arguments, out: &mut dyn Write) -> 
         tenant.stop().await;
         return Ok(());
     }
-    let resolved = resolved(sources, &tenant)?;
+    let (sources, ignored) = own(sources);
+    let resolved = resolved(&sources, &tenant)?;
     let _log = telemetry::start(&resolved.telemetry);
+    if !ignored.is_empty() {
+        tracing::warn!(variables = ignored, "not for the sandbox: ignored");
+    }
     let proxy = app::start(resolved)
         .await
         .map_err(|error| error.to_string())?;
+    ending.quit_asked = proxy.quit_asked();
     let address = proxy
         .tcp()
         .map(from_here)
@@ -136,20 +159,22 @@ async fn stay_up(ending: &mut Ending, out: &mut dyn Write) {
     ending.comes().await;
 }
 
-/// The two signals that end it.
+/// What ends it: two signals, or the proxy's word that it was asked to stop.
 struct Ending {
     interrupt: Signal,
     terminate: Signal,
+    quit_asked: Arc<Notify>,
 }
 
 impl Ending {
-    /// From here on neither of them ends the process by itself.
+    /// From here on no signal ends the process by itself.
     fn awaited() -> Result<Self, String> {
         let awaited =
             |kind| signal(kind).map_err(|error| format!("signals cannot be waited for: {error}"));
         Ok(Self {
             interrupt: awaited(SignalKind::interrupt())?,
             terminate: awaited(SignalKind::terminate())?,
+            quit_asked: Arc::default(),
         })
     }
 
@@ -157,6 +182,7 @@ impl Ending {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = self.quit_asked.notified() => {}
         }
     }
 }
@@ -194,7 +220,18 @@ fn settings() -> Settings {
     }
 }
 
-/// The proxy's defaults, with the sandbox as its one tenant. Environment and flags still win.
+/// What of the environment is for the sandbox, and the names of what is for the user's own proxy alone.
+fn own(sources: &Sources) -> (Sources, String) {
+    let begins = |name: &String, with: &[&str]| with.iter().any(|begin| name.starts_with(begin));
+    let mut own = sources.clone();
+    let ignored = own.environment.extract_if(.., |name, _value| {
+        begins(name, &[OURS]) && (!begins(name, &TAKEN) || begins(name, &NOT_TAKEN))
+    });
+    let ignored: Vec<_> = ignored.map(|(name, _value)| name).collect();
+    (own, ignored.join(", "))
+}
+
+/// The proxy's defaults, with the sandbox as its one tenant. Flags and what is its own of the environment still win.
 fn resolved(sources: &Sources, tenant: &Tenant) -> Result<Resolved, String> {
     let settings = tenant.settings();
     let [parent, emea, apac, ..] = settings.accounts.as_slice() else {

@@ -33,8 +33,8 @@ pub(super) fn scopes(
     let report = match running::ask(sources, &arguments.place) {
         Ok(report) => report,
         Err(why) => {
-            say(err, &why);
-            return Status::Failure;
+            say(err, &why.to_string());
+            return why.status();
         }
     };
     let mut tenants = report.tenants.iter();

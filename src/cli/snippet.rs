@@ -4,6 +4,7 @@
 mod aim;
 mod catalog;
 mod filling;
+mod inside;
 mod language;
 mod template;
 
@@ -130,6 +131,9 @@ fn made(
         let filled = Filling::without_calls(resolved).fill(snippet);
         return filled.map(|text| (text, None)).map_err(Unmade::Selection);
     };
+    let inside = snippet.is_inside.then(|| inside::inside(resolved));
+    let inside = inside.transpose().map_err(Unmade::Snippet)?;
+    let resolved = inside.as_ref().map_or(resolved, |inside| &inside.resolved);
     let aim = aimed(arguments, resolved).map_err(Unmade::Selection)?;
     let tenant = &aim.tenant.name;
     if !snippet.tenants.include(&aim.tenant.endpoint.kind) {
@@ -148,7 +152,8 @@ fn made(
             "has to be given a member id: set account_id in [tenants.{tenant}], or name an account"
         )));
     }
-    let filling = Filling::new(sources, resolved, aim, way);
+    let told = inside.as_ref().map(|inside| &inside.told);
+    let filling = Filling::new(sources, resolved, aim, way, told);
     let text = filling.fill(snippet).map_err(Unmade::Selection)?;
     // JSON knows no comments.
     let note = (snippet.language == Language::Json).then(|| filling.note());

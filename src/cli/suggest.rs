@@ -38,7 +38,7 @@ pub(super) fn suggest(
     let found = if arguments.from.is_empty() {
         running::ask(sources, &arguments.place).map(|report| Seen::of_report(&report, client))
     } else {
-        records::read(sources, &arguments.from, client)
+        records::read(sources, &arguments.from, client).map_err(running::Trouble::Failure)
     };
     let seen = match found {
         Ok(Ok(seen)) => seen,
@@ -50,8 +50,8 @@ pub(super) fn suggest(
             return Status::Usage;
         }
         Err(why) => {
-            say(err, &why);
-            return Status::Failure;
+            say(err, &why.to_string());
+            return why.status();
         }
     };
     let suggestion = policy::suggest(seen.calls.keys().map(String::as_str));

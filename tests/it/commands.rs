@@ -1,5 +1,8 @@
 //! The binary as a user meets it: exit codes, one's own tenant from the environment, the sample, signals, the sandbox.
 
+mod playground;
+mod signals;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};

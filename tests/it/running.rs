@@ -6,7 +6,7 @@ use serde_json::json;
 use sfmc_auth_proxy::sandbox::{self, Face, Script};
 
 use crate::harness::{Answer, Client, tenant_settings, until};
-use crate::process::{Process, configuration};
+use crate::process::{Process, configuration, run};
 
 const PATH: &str = "/asset/v1/content/assets";
 const TOKEN: &str = "an-admin-token-of-some-length";
@@ -270,4 +270,58 @@ async fn unless_it_may_not() {
     );
     let mut client = Client::connect(process.address).await;
     assert_eq!(client.get(PATH).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_may_not_ask_say_what_to_do_about_it() {
+    let tenant = sandbox::Tenant::start(tenant_settings()).await.unwrap();
+    let folder = configuration(&tenant, "");
+    let open = Process::start(folder.path(), &["--admin-listen", "0.0.0.0:0"], &[]).await;
+    let guarded = [("SFMC_AUTH_PROXY_ADMIN_TOKEN", TOKEN)];
+    let guarded = Process::start(folder.path(), &[], &guarded).await;
+    std::fs::write(folder.path().join("wrong"), "an-admin-token-of-another").unwrap();
+    std::fs::write(folder.path().join("broken.toml"), "[admin").unwrap();
+    let wrong = ["--admin-token-file", "wrong"];
+    let ask = |port: u16, more: &[&str], code, words: &str| {
+        let url = format!("http://127.0.0.1:{port}");
+        for command in [["scopes", "acme"], ["suggest", "anonymous"]] {
+            let typed = [&command, &["--url", &url][..], more].concat();
+            check_fails(&typed, folder.path(), code, words);
+        }
+    };
+    let beyond = "403 Forbidden): it listens beyond loopback without an admin token";
+    ask(open.admin.port(), &[], 1, beyond);
+    ask(guarded.admin.port(), &[], 1, "wants the admin token");
+    ask(guarded.admin.port(), &wrong, 1, "not take the admin token");
+    let bearer = ("authorization", "Bearer an-admin-token-of-another");
+    until("these are too many", async || {
+        send(&guarded, "GET", "/status.json", &[bearer])
+            .await
+            .status
+            == 429
+    })
+    .await;
+    ask(
+        guarded.admin.port(),
+        &wrong,
+        1,
+        "429 Too Many Requests): wait a minute",
+    );
+    // What is wrong here is no failure of the proxy's.
+    let missing = ["--admin-token-file", "missing"];
+    ask(guarded.admin.port(), &missing, 2, "--admin-token-file: ");
+    for command in [["scopes", "acme"], ["suggest", "anonymous"]] {
+        let [name, whom] = command;
+        let nonsense = [name, whom, "--url", "nonsense"];
+        check_fails(&nonsense, folder.path(), 2, "--url wants the http URL");
+        let broken = [name, whom, "--config", "broken.toml"];
+        check_fails(&broken, folder.path(), 2, "broken.toml:1: ");
+    }
+}
+
+fn check_fails(typed: &[&str], folder: &std::path::Path, code: i32, words: &str) {
+    let output = run(typed, &[], folder);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{typed:?}: {said}");
+    assert!(said.contains(words), "{typed:?}: {said}");
 }

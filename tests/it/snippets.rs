@@ -6,6 +6,7 @@ mod files;
 mod programs;
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use sfmc_auth_proxy::sandbox::{Entry, Face};
 use tempfile::TempDir;
 
 use crate::clients::{Field, NAME, SECRET, run};
+use crate::harness::PATIENCE;
 use crate::process;
 
 /// The file that `snippet` reads: the proxy's own, but with the ports that it was given.
@@ -113,7 +115,7 @@ account = "apac"
     /// The snippet's client got through, as this account, by REST or by SOAP.
     async fn check(&self, typed: &str, command: Command, calls: &[(Face, u64)]) {
         self.field.tenant.clear_journal();
-        let output = run(command).await;
+        let output = run_past_a_proxy(typed, command).await;
         check_ran(typed, &output);
         let journal = self.field.tenant.journal();
         let told = format!(
@@ -134,6 +136,26 @@ account = "apac"
         assert!(!journal.iter().any(|entry| is_other(&entry)), "{told}");
         self.field.check_journal();
     }
+}
+
+/// Runs it where every variable names a proxy of the company's for all hosts, which is told nothing: it is not on the way to ours.
+async fn run_past_a_proxy(typed: &str, mut command: Command) -> Output {
+    let company = TcpListener::bind("127.0.0.1:0").unwrap();
+    company.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", company.local_addr().unwrap());
+    for scheme in ["http", "https", "all"] {
+        let name = format!("{scheme}_proxy");
+        command.env(name.to_uppercase(), &url).env(name, &url);
+    }
+    // Newer Node wants to be told to look at them.
+    command.env("NODE_USE_ENV_PROXY", "1");
+    command.env("NO_PROXY", "elsewhere.example");
+    // Whoever calls it all the same would wait for an answer.
+    let running = tokio::time::timeout(PATIENCE, run(command));
+    let called = || company.accept().is_ok();
+    let output = running.await;
+    assert!(!called(), "{typed} called the proxy of the environment");
+    output.unwrap_or_else(|_elapsed| panic!("{typed} does not end"))
 }
 
 fn check_ran(typed: &str, output: &Output) {

@@ -300,11 +300,14 @@ fn doors(resolved: &Resolved) -> impl Iterator<Item = Door<'_>> {
         })
 }
 
+/// It selects nothing.
+pub(super) fn is_general(selection: &ListenerSelection) -> bool {
+    selection.tenant.is_none() && selection.account.is_none() && selection.client.is_none()
+}
+
 impl Door<'_> {
-    /// It selects nothing.
     fn is_general(&self) -> bool {
-        let selection = self.selection;
-        selection.tenant.is_none() && selection.account.is_none() && selection.client.is_none()
+        is_general(self.selection)
     }
 
     fn is_socket(&self) -> bool {

@@ -44,6 +44,8 @@ pub(super) struct Snippet {
     pub(super) takes_certificate: bool,
     /// Its client has to be given a member id.
     pub(super) wants_account: bool,
+    /// The proxy is in a container, and its client shares that container's network.
+    pub(super) is_inside: bool,
     pub(super) text: &'static str,
 }
 
@@ -90,6 +92,7 @@ const fn snippet(
         tenants: Tenants::All,
         takes_certificate: false,
         wants_account: false,
+        is_inside: false,
         text,
     }
 }
@@ -112,6 +115,11 @@ impl Snippet {
 
     const fn with_account(mut self) -> Self {
         self.wants_account = true;
+        self
+    }
+
+    const fn inside(mut self) -> Self {
+        self.is_inside = true;
         self
     }
 
@@ -157,8 +165,8 @@ pub(super) const SNIPPETS: &[Snippet] = &[
     snippet("ruby-fuelsdk", Ruby, "FuelSDK-Ruby", text!("ruby-fuelsdk")).of(MarketingCloud).over(Tls),
     snippet("go", Go, "Go's net/http", text!("go")).over(Any),
     snippet("postman", Json, "Postman: an environment to import", text!("postman")),
-    snippet("kubernetes", Yaml, "the proxy as a sidecar of a pod", text!("kubernetes")),
-    snippet("compose", Yaml, "the proxy beside a service of Docker Compose", text!("compose")),
+    snippet("kubernetes", Yaml, "the proxy as a sidecar of a pod", text!("kubernetes")).inside(),
+    snippet("compose", Yaml, "the proxy beside a service of Docker Compose", text!("compose")).inside(),
     snippet("prometheus", Yaml, "a scrape configuration", text!("prometheus")).without_calls(),
 ];
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use super::aim::{self, Aim, Way};
 use super::catalog::Snippet;
+use super::inside::Told;
 use super::language::{ANYTHING, Language, Secret};
 use super::template::{self, Values};
+use crate::cli::healthcheck::from_here;
 use crate::config::{self, AuthorityPlace, Resolved, SecretPlace, Sources};
 use crate::token::Kind;
 
@@ -16,6 +18,8 @@ pub(super) struct Filling<'a> {
     call: Option<Call<'a>>,
     admin: SocketAddr,
     authority: Option<PathBuf>,
+    /// `None`: the proxy is where the configuration is.
+    told: Option<&'a Told>,
 }
 
 struct Call<'a> {
@@ -33,10 +37,17 @@ impl<'a> Filling<'a> {
             call: None,
             admin: resolved.admin.listen,
             authority: None,
+            told: None,
         }
     }
 
-    pub(super) fn new(sources: &Sources, resolved: &Resolved, aim: Aim<'a>, way: Way) -> Self {
+    pub(super) fn new(
+        sources: &Sources,
+        resolved: &Resolved,
+        aim: Aim<'a>,
+        way: Way,
+        told: Option<&'a Told>,
+    ) -> Self {
         let shows = aim
             .client
             .filter(|_| !way.knows_client && !way.wants_certificate);
@@ -55,6 +66,7 @@ impl<'a> Filling<'a> {
         Self {
             admin: resolved.admin.listen,
             authority: authority.filter(|_| way.is_of_local_authority),
+            told,
             call: Some(Call {
                 aim,
                 way,
@@ -73,27 +85,17 @@ impl<'a> Filling<'a> {
     pub(super) fn note(&self) -> String {
         let call = self.call.as_ref();
         call.map_or_else(String::new, |call| {
-            format!("{} {}", call.place_in_words(), call.who())
+            format!(
+                "{} {}\nWhere HTTP_PROXY is set, NO_PROXY has to name {}.",
+                call.place_in_words(),
+                call.who(),
+                call.no_proxy()
+            )
         })
     }
 
-    /// Where the admin listener is in a container of its own: on every address, where it tells no more than health and metrics.
-    fn admin_listen(&self) -> String {
-        let port = self.admin.port();
-        if self.admin.is_ipv4() {
-            format!("0.0.0.0:{port}")
-        } else {
-            format!("[::]:{port}")
-        }
-    }
-
     fn admin_address(&self) -> String {
-        let mut admin = self.admin;
-        if admin.ip().is_unspecified() {
-            let loopback = if admin.is_ipv4() { "127.0.0.1" } else { "::1" };
-            admin.set_ip(loopback.parse().unwrap_or(admin.ip()));
-        }
-        admin.to_string()
+        from_here(self.admin).to_string()
     }
 }
 
@@ -107,7 +109,10 @@ impl Values for Filling<'_> {
     fn value(&self, key: &str) -> Option<String> {
         match key {
             "admin_address" => return Some(self.admin_address()),
-            "admin_listen" => return Some(self.admin_listen()),
+            "admin_listen" => return Some(self.admin.to_string()),
+            // Kubernetes expands $(…), and Compose $… and ${…}; both take $$ for a dollar.
+            "moved_http" => return Some(self.told?.http.as_ref()?.replace('$', "$$")),
+            "moved_https" => return Some(self.told?.https.as_ref()?.replace('$', "$$")),
             "admin" => return Some(format!("http://{}", self.admin_address())),
             "image" => {
                 return Some(concat!("sfmc-auth-proxy:", env!("CARGO_PKG_VERSION")).to_owned());
@@ -119,8 +124,8 @@ impl Values for Filling<'_> {
         let base = call.base();
         Some(match key {
             "base" => base,
-            // Kubernetes expands $(…), and Compose $… and ${…}; both take $$ for a dollar.
-            "escaped_base" => base.replace('$', "$$"),
+            "origin" => call.way.origin.clone(),
+            "no_proxy" => call.no_proxy(),
             "embedded" => {
                 let subdomain = call.aim.tenant.endpoint.lock.subdomain.as_ref()?;
                 format!("{base}/https://{subdomain}.auth.marketingcloudapis.com/")
@@ -160,6 +165,9 @@ impl Values for Filling<'_> {
             "tls" => is(|way| way.is_secure),
             "socket" => is(|way| way.socket.is_some()),
             "local_ca" => self.authority.is_some(),
+            "moved_http" => self.told.is_some_and(|told| told.http.is_some()),
+            "moved_https" => self.told.is_some_and(|told| told.https.is_some()),
+            "renamed" => self.told.is_some_and(|told| told.is_renamed),
             "reads" => is_file || is_variable || self.authority.is_some(),
             _ => return None,
         })
@@ -169,6 +177,19 @@ impl Values for Filling<'_> {
 impl Call<'_> {
     fn base(&self) -> String {
         format!("{}{}", self.way.origin, self.way.prefix)
+    }
+
+    /// What has to be in `NO_PROXY` so that calls get here straight. Some clients want brackets around IPv6, some do not.
+    fn no_proxy(&self) -> String {
+        let origin = &self.way.origin;
+        let (_scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
+        match authority
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'))
+        {
+            Some((ip, _port)) => format!("{ip},[{ip}]"),
+            None => authority.split(':').next().unwrap_or(authority).to_owned(),
+        }
     }
 
     /// A call that reads, and that every tenant of this kind has.

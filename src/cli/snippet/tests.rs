@@ -1,5 +1,8 @@
 //! Which address, tenant, account and client a snippet names, and that no value of the configuration can end a literal.
 
+mod inside;
+mod straight;
+
 use std::fs;
 use std::path::Path;
 
@@ -85,7 +88,7 @@ fn the_address_alone_is_enough_where_it_leads_there() {
         out,
         "# Tenant acme, account 510001234.\n\
          # Whoever reaches this address may call: no name and no secret are needed.\n\
-         curl --fail --silent --show-error \\\n  \
+         curl --fail --silent --show-error --noproxy '*' \\\n  \
          http://127.0.0.1:7362/asset/v1/content/assets\n"
     );
     check(ACME, "curl acme", &[" http://127.0.0.1:7362/asset/"]);
@@ -350,12 +353,6 @@ fn no_value_ends_its_literal() {
         &text,
         "ruby-http",
         &[r"URI('http://a\'$(touch)&b/asset/v1/content/assets')"],
-    );
-    check(&text, "kubernetes", &["value: \"http://a'$$(touch)&b\"\n"]);
-    check(
-        &text,
-        "compose",
-        &["SFMC_BASE_URL: \"http://a'$$(touch)&b\"\n"],
     );
     let secure = text.replace("http://a", "https://a");
     check(

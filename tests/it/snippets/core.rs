@@ -7,8 +7,8 @@ use sfmc_auth_proxy::proxy::ListenerSelection;
 use sfmc_auth_proxy::server::Address;
 use tempfile::TempDir;
 
-use super::check_ran;
-use crate::clients::{node, python, run};
+use super::{check_ran, run_past_a_proxy};
+use crate::clients::{node, python};
 use crate::core::{Call, Field, Said, newsletter};
 use crate::process::{self, undisturbed};
 
@@ -104,7 +104,8 @@ async fn simple_salesforce_calls_as_it_is_printed() {
         fs::write(&file, printed("python-simple-salesforce", &folder, &field)).unwrap();
         let mut command = undisturbed(&python);
         command.arg(file);
-        check_ran("python-simple-salesforce", &run(command).await);
+        let name = "python-simple-salesforce";
+        check_ran(name, &run_past_a_proxy(name, command).await);
         check(&field);
     }
 }
@@ -121,7 +122,7 @@ async fn jsforce_calls_as_it_is_printed() {
         fs::write(&file, printed("jsforce", &folder, &field)).unwrap();
         let mut command = undisturbed("node");
         command.arg(file);
-        check_ran("jsforce", &run(command).await);
+        check_ran("jsforce", &run_past_a_proxy("jsforce", command).await);
         check(&field);
     }
 }

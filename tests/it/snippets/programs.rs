@@ -182,6 +182,15 @@ async fn phps_clients_call_as_they_are_printed() {
             let php = command("php", &["-d", "soap.wsdl_cache_enabled=0", &file]);
             printer.check(name, php, &[(face, account)]).await;
         }
+        // What the SDK does with its file: it calls by PHP's curl.
+        let scratch = TempDir::new().unwrap();
+        let file = printer.saved("php-fuelsdk", scratch.path(), "config.php");
+        let call = "$c = include $argv[1]; $call = curl_init($c['baseUrl'] . '/asset/v1/content/assets'); \
+                    curl_setopt($call, CURLOPT_FAILONERROR, true); \
+                    curl_setopt($call, CURLOPT_USERPWD, $c['clientid'] . ':' . $c['clientsecret']); \
+                    exit(curl_exec($call) === false ? 1 : 0);";
+        let php = command("php", &["-r", call, &file]);
+        printer.check("php-fuelsdk", php, &[(Rest, account)]).await;
     }
 }
 
@@ -204,6 +213,14 @@ async fn ruby_calls_as_it_is_printed() {
     let text = printer.printed("ruby-fuelsdk");
     let told = super::run(command("ruby", &["-c", "-e", &text])).await;
     super::check_ran("ruby-fuelsdk", &told);
+    // All but the SDK itself, which is not here.
+    let (before, _client) = text.split_once("client = ").unwrap();
+    let before = before.replace("require 'marketingcloudsdk'", "");
+    let script = format!("{before}\nputs ENV['no_proxy']");
+    let mut ruby = command("ruby", &["-e", &script]);
+    ruby.env("NO_PROXY", "elsewhere.example");
+    let told = super::run(ruby).await;
+    assert_eq!(told.stdout, b"elsewhere.example,localhost\n", "{script}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
