@@ -161,7 +161,7 @@ fn of_process(status: &Status) -> Vec<Finding> {
             String::new(),
         ));
     } else if let Some(reason) = status.not_ready_because {
-        findings.push(not_ready(status, reason));
+        findings.push(not_ready(reason));
     }
     let configuration = &status.configuration;
     if let Some(at) = configuration.refused_at {
@@ -189,18 +189,13 @@ fn of_process(status: &Status) -> Vec<Finding> {
     findings
 }
 
-fn not_ready(status: &Status, reason: &str) -> Finding {
+fn not_ready(reason: &str) -> Finding {
     let (fix, link) = if reason == WAITING_FOR_REDIS {
         (REACH_REDIS, None)
-    } else if status.tenants.iter().any(Tenant::lacks_token) {
+    } else {
         (
             "What keeps a tenant from its token is told below, with what to do.",
             Some("#tenants".to_owned()),
-        )
-    } else {
-        (
-            "No tenant has a default account, and others get their token with their first call: make one.",
-            None,
         )
     };
     Finding {
