@@ -83,6 +83,8 @@ pub struct Admin {
     tenants: Vec<String>,
     sight: Sight,
     started_at: SystemTime,
+    /// Since when this configuration is in force.
+    in_force_since: SystemTime,
     names: Names,
     listen: SocketAddr,
     gate: Arc<Gate>,
@@ -113,6 +115,7 @@ impl Admin {
         tenants: Vec<String>,
         sight: Sight,
     ) -> Result<Self, Unspecified> {
+        let now = SystemTime::now();
         Ok(Self {
             health,
             metrics,
@@ -120,7 +123,8 @@ impl Admin {
             desk,
             tenants,
             sight,
-            started_at: SystemTime::now(),
+            started_at: now,
+            in_force_since: now,
             listen: settings.listen,
             gate: Arc::new(Gate::new(settings.listen, settings.token.as_ref())?),
             sessions: Arc::new(Sessions::new()?),
@@ -159,6 +163,7 @@ impl Admin {
             tenants,
             sight,
             started_at: self.started_at,
+            in_force_since: SystemTime::now(),
             listen: self.listen,
             gate,
             sessions,
@@ -312,6 +317,7 @@ impl Admin {
             roll: &*self.sight.roll,
             ledger: &self.sight.ledger,
             started_at: self.started_at,
+            in_force_since: self.in_force_since,
         };
         write(&sources, asked.parts.uri.query())
     }

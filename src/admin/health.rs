@@ -13,6 +13,9 @@ use super::page::{Answer, method_not_allowed, text};
 use crate::login::Desk;
 use crate::metrics::Metrics;
 
+/// What keeps it from being ready before Redis has been reached.
+pub(super) const WAITING_FOR_REDIS: &str = "waiting for Redis (state.redis_url)";
+
 /// What the health paths tell. Latches go one way only; the wait for Redis at the start ends once.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -93,7 +96,7 @@ impl Health {
         if self.is_draining() {
             Some("draining")
         } else if self.waits_for_redis.load(Ordering::Relaxed) {
-            Some("waiting for Redis (state.redis_url)")
+            Some(WAITING_FOR_REDIS)
         } else if !self.had_token.load(Ordering::Relaxed) {
             Some("no token has been had yet")
         } else {

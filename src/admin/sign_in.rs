@@ -8,10 +8,12 @@ use super::form::Form;
 use super::gate::{Verdict, Wanted};
 use super::page::{self, Answer, Markup, method_not_allowed, page, see_other, trouble};
 use super::session::Ticket;
-use super::{Admin, Asked, no_random_numbers, with_cookie};
+use super::{Admin, Asked, CALLBACK, no_random_numbers, with_cookie};
 
 /// Where a browser goes after signing in, if nothing better is known.
-const HOME: &str = "/login";
+const HOME: &str = "/";
+/// Where logins begin, which is all that some let through from outside.
+const LOGINS: &str = "/login";
 
 impl Admin {
     /// Lets those pass who may see more than health and metrics; gives their session, if they have one.
@@ -27,7 +29,11 @@ impl Admin {
         }
         let Some(token) = bearer(asked) else {
             let target = asked.parts.uri.path_and_query();
-            let next = target.map_or(HOME, |target| target.as_str());
+            let next = match target {
+                // What came back is of no use without the session that it was begun in.
+                Some(target) if target.path() == CALLBACK => LOGINS,
+                target => target.map_or(HOME, |target| target.as_str()),
+            };
             return Err(Box::new(self.ask(asked, ticket, next, None)));
         };
         match self.judge(asked, token) {
@@ -196,11 +202,15 @@ fn bearer(asked: &Asked) -> Option<&str> {
 }
 
 /// A page of ours to go on at: nobody's link leads elsewhere by way of the sign-in.
-fn inside(next: &str) -> &str {
+pub(super) fn inside(next: &str) -> &str {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/?=-".contains(&byte);
-    if next.starts_with(HOME) && next.bytes().all(plain) {
-        next
-    } else {
-        HOME
-    }
+    let is_of_login = |rest: &str| {
+        let begins = rest.is_empty() || rest.starts_with(['/', '?']);
+        begins && !rest.contains("//") && rest.bytes().all(plain)
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_ours = matches!(next, "/log" | "/status.json")
+        || next.strip_prefix("/?refresh=").is_some_and(is_number)
+        || next.strip_prefix("/login").is_some_and(is_of_login);
+    if is_ours { next } else { HOME }
 }

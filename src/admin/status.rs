@@ -37,6 +37,8 @@ pub(super) struct Sources<'a> {
     pub(super) roll: &'a (dyn Fn() -> Roll + Send + Sync),
     pub(super) ledger: &'a Ledger,
     pub(super) started_at: SystemTime,
+    /// Since when the configuration is in force.
+    pub(super) in_force_since: SystemTime,
 }
 
 /// `/status.json`

@@ -292,3 +292,40 @@ async fn what_comes_from_outside_becomes_no_markup() {
     let answer = page(StatusCode::OK, "Title", &Markup::default().raw("<form>"));
     assert_eq!(answer.headers()["referrer-policy"], "same-origin");
 }
+
+#[test]
+fn nobody_is_led_away_by_way_of_the_sign_in() {
+    for own in [
+        "/",
+        "/?refresh=60",
+        "/log",
+        "/status.json",
+        "/login",
+        "/login/acme",
+        "/login/acme?account=510001235",
+    ] {
+        assert_eq!(sign_in::inside(own), own);
+    }
+    for foreign in [
+        "",
+        "//",
+        "//evil.example",
+        "//evil.example/login",
+        "/\\evil.example",
+        "https://evil.example/",
+        "/?refresh=",
+        "/?refresh=10//evil.example",
+        "/?refresh=1&next=2",
+        "/log//evil.example",
+        "/log/../x",
+        "/login//evil.example",
+        "/login@evil.example",
+        "/login/acme?next=https://evil.example",
+        "/login/acme\r\nx: y",
+        "/loginx",
+        "/status.jsonx",
+        "/quitquitquit",
+    ] {
+        assert_eq!(sign_in::inside(foreign), "/", "{foreign:?}");
+    }
+}

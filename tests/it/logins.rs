@@ -5,6 +5,7 @@ mod browser;
 mod command;
 mod flow;
 mod readme;
+mod sign_in;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -484,7 +485,7 @@ async fn the_token_is_shown_once_in_a_form_and_the_session_begins_anew() {
     let answer = visitor.post("/sign-in", &fields).await;
     assert_eq!(
         (answer.status.as_u16(), answer.header("location")),
-        (303, "/login")
+        (303, "/")
     );
 }
 

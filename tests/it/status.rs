@@ -3,6 +3,7 @@
 mod logins;
 mod pictures;
 mod reload;
+mod summed;
 mod told;
 
 use std::time::Duration;

@@ -1,23 +1,22 @@
 //! Clients on the status page: what each called last, what its policy would refuse, and which calls it makes at all.
 
 use super::model::{Call, Client, LastCall, Moment, Status, WouldRefuse};
+use super::summary;
 use super::tenant::{cell, more, table};
 use super::words::{ago, grouped, milliseconds, plural};
 use crate::admin::page::Markup;
 
-/// Clients that the page shows; the JSON has all.
+/// Clients that the page shows, those with findings first; the JSON has all.
 const CLIENTS_MAX: usize = 20;
 /// Distinct calls of one client that it shows, and as many that would be refused.
 const CALLS_MAX: usize = 10;
 
 /// All of them.
 pub(super) fn all(content: Markup, status: &Status) -> Markup {
+    let shown = summary::clients(status).into_iter().take(CLIENTS_MAX);
     let content = content
         .raw("<section aria-labelledby=\"clients\">\n<h2 id=\"clients\">Clients</h2>\n")
-        .each(
-            status.clients.iter().take(CLIENTS_MAX),
-            |content, client| one(content, client, status.at),
-        );
+        .each(shown, |content, client| one(content, client, status.at));
     more(content, status.clients.len(), CLIENTS_MAX).raw("</section>\n")
 }
 
@@ -129,12 +128,10 @@ fn distinct(content: Markup, client: &Client, now: Moment) -> Markup {
     })
     .raw("</tbody>\n</table>\n");
     let content = more(content, client.calls.len(), CALLS_MAX);
-    let content = match client.calls_left_out {
-        0 => content,
-        left => content
-            .raw("<p class=\"quiet\">")
-            .text(&grouped(left))
-            .raw(" more had to make room.</p>\n"),
-    };
-    content.raw("</details>\n")
+    content
+        .raw_if(
+            client.calls_left_out > 0,
+            "<p class=\"quiet\">More kinds of calls were made than are kept here.</p>\n",
+        )
+        .raw("</details>\n")
 }

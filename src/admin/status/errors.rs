@@ -1,6 +1,7 @@
 //! Errors on the status page: the call, how often and when, what happened, and what to do.
 
 use super::model::{Error, Moment, Status};
+use super::summary::counts;
 use super::words::{ago, grouped};
 use crate::admin::page::Markup;
 
@@ -18,9 +19,11 @@ pub(super) fn of_no_tenant(content: Markup, status: &Status) -> Markup {
     list(content, &status.errors, status.at).raw("</div>\n</section>\n")
 }
 
-/// A list of errors, the newest first.
+/// A list of errors: those that the summary speaks of, and then the others, the newest of each first.
 pub(super) fn list(content: Markup, errors: &[Error], now: Moment) -> Markup {
-    let shown = errors.iter().take(SHOWN_MAX);
+    let mut sorted: Vec<&Error> = errors.iter().collect();
+    sorted.sort_by_key(|error| !counts(error, now));
+    let shown = sorted.into_iter().take(SHOWN_MAX);
     let content = content
         .raw("<ol class=\"errors\">\n")
         .each(shown, |content, error| entry(content, error, now))

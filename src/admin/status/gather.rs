@@ -12,6 +12,7 @@ use super::summary::summary;
 use crate::admin::health::Refused;
 use crate::ledger::{self, ClientView, TenantView};
 use crate::metrics::{self, Reading};
+use crate::policy::Posture;
 use crate::token::{Failure, Held, MintError, Standing};
 
 /// Accounts of one tenant that are listed.
@@ -35,7 +36,7 @@ pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
     let tenants: Vec<_> = tenants.collect();
     let clients = roll.clients.into_iter().map(|client| {
         let seen = seen.clients.get(&client.name).cloned().unwrap_or_default();
-        of_client(client, seen)
+        of_client(client, seen, sources.in_force_since)
     });
     let not_ready_because = sources.health.not_ready_because();
     let mut status = Status {
@@ -130,9 +131,10 @@ fn of_tenant(
     }
 }
 
-/// Those that are told, and how many are not. What fails comes first, and so is the last to be left out.
+/// Those that are told, and how many are not. What fails or rests comes first, and so is the last to be left out.
 pub(super) fn first(mut accounts: Vec<Account>) -> (Vec<Account>, usize) {
-    accounts.sort_by_key(|account| account.failure().is_none());
+    let rests = |account: &Account| account.rests.as_ref()?.account_seconds;
+    accounts.sort_by_key(|account| (account.failure().is_none(), rests(account).is_none()));
     let left_out = accounts.len().saturating_sub(ACCOUNTS_MAX);
     accounts.truncate(ACCOUNTS_MAX);
     (accounts, left_out)
@@ -299,7 +301,9 @@ fn of_error(error: ledger::Error) -> Error {
     }
 }
 
-fn of_client(client: ledger::Client, seen: ClientView) -> Client {
+/// What its policy would refuse is told while that is the question, and of the policy that is in force.
+fn of_client(client: ledger::Client, seen: ClientView, in_force_since: SystemTime) -> Client {
+    let observes = client.policy == Posture::Observe;
     let last_calls = seen.last_calls.into_iter().map(|call| LastCall {
         at: Moment(call.at),
         tenant: call.tenant,
@@ -312,12 +316,17 @@ fn of_client(client: ledger::Client, seen: ClientView) -> Client {
         status: call.status,
         duration_ms: (call.duration.as_secs_f64() * 1e5).round() / 1e2,
     });
-    let would_refuse = seen.would_refuse.into_iter().map(|refusal| WouldRefuse {
-        code: refusal.code,
-        call: refusal.call,
-        times: refusal.count.times,
-        last: Moment(refusal.count.last),
-    });
+    let would_refuse = seen.would_refuse.into_iter();
+    let would_refuse = would_refuse
+        .filter(|refusal| observes && refusal.count.last >= in_force_since)
+        .map(|refusal| WouldRefuse {
+            code: refusal.code,
+            call: refusal.call,
+            times: refusal.count.times,
+            last: Moment(refusal.count.last),
+        });
+    let mut would_refuse: Vec<_> = would_refuse.collect();
+    would_refuse.sort_by_key(|refusal| std::cmp::Reverse(refusal.last));
     let calls = seen.calls.into_iter().map(|call| Call {
         tenant: call.tenant,
         account: call.account,
@@ -331,7 +340,7 @@ fn of_client(client: ledger::Client, seen: ClientView) -> Client {
         default_tenant: client.default_tenant,
         default_accounts: client.default_accounts,
         last_calls: last_calls.collect(),
-        would_refuse: would_refuse.collect(),
+        would_refuse,
         calls: calls.collect(),
         calls_left_out: seen.calls_left_out,
     }

@@ -145,6 +145,15 @@ pub(super) struct MintFailure {
     pub(super) login: Option<String>,
 }
 
+impl Tenant {
+    /// Whether a token is missing that should be there: without a default account there is none before the first call.
+    pub(super) fn lacks_token(&self) -> bool {
+        let mut accounts = self.accounts.iter();
+        let is_awaited = accounts.any(|account| account.default || account.failure().is_some());
+        !self.ready && (is_awaited || self.login == Some(Login::Needed))
+    }
+}
+
 impl Account {
     /// Why it gets no new token, as long as that lasts.
     pub(super) fn failure(&self) -> Option<&MintFailure> {

@@ -1,16 +1,21 @@
 //! The first thing that the page and the JSON say: how it goes, what is wrong, and what to do. Says that all is well only where
 //! nothing speaks against it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::model::{Account, Error, Finding, Login, Moment, State, Status, Summary, Tenant};
+use super::model::{
+    Account, Client, Error, Finding, Login, Moment, State, Status, Summary, Tenant,
+};
 use super::words::{grouped, plural};
+use crate::admin::health::WAITING_FOR_REDIS;
 
 /// What was met within this time counts as present.
 const LATELY: Duration = Duration::from_secs(15 * 60);
 /// Findings that are told.
 const FINDINGS_MAX: usize = 12;
+const REACH_REDIS: &str = "See to it that the proxy reaches state.redis_url.";
 
 impl Summary {
     /// Before anything is known.
@@ -36,22 +41,10 @@ pub(super) fn summary(status: &Status) -> Summary {
         "#errors",
         status.at,
     ));
-    for client in &status.clients {
-        if let Some(last) = client.would_refuse.first() {
-            let (count, name) = (client.would_refuse.len(), &client.name);
-            findings.push(attention(
-                format!(
-                    "Client {name} makes {} that its policy would refuse, as {}.",
-                    plural(count, "kind of call", "kinds of calls"),
-                    last.call
-                ),
-                format!("Allow what it needs before policy = \"enforce\": `sfmc-auth-proxy suggest {name}`."),
-                format!("#client-{name}"),
-            ));
-        }
-    }
-    // The graver ones first, each kind in the order of the page.
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+    let clients = status.clients.iter();
+    findings.extend(clients.filter_map(|client| of_client(client, status.at)));
+    // The graver ones first, and each kind by the names of tenants and clients.
+    findings.sort_by_key(|finding| Reverse(finding.state));
     let state = findings
         .first()
         .map_or(State::Well, |finding| finding.state);
@@ -66,6 +59,42 @@ pub(super) fn summary(status: &Status) -> Summary {
     }
 }
 
+/// Tenants in the order of the page: what is told first has to be among those that are shown.
+pub(super) fn tenants(status: &Status) -> Vec<&Tenant> {
+    let findings = |tenant: &Tenant| of_tenant(tenant, status.at);
+    gravest_first(&status.tenants, findings)
+}
+
+/// Clients in the order of the page.
+pub(super) fn clients(status: &Status) -> Vec<&Client> {
+    let finding = |client: &Client| of_client(client, status.at).into_iter().collect();
+    gravest_first(&status.clients, finding)
+}
+
+/// Those of which graver things are told first, and else as they come.
+fn gravest_first<T>(all: &[T], findings: impl Fn(&T) -> Vec<Finding>) -> Vec<&T> {
+    let mut sorted: Vec<&T> = all.iter().collect();
+    sorted.sort_by_cached_key(|one| {
+        let findings = findings(one).into_iter();
+        Reverse(findings.map(|finding| finding.state).max())
+    });
+    sorted
+}
+
+/// Whether this is something wrong at present.
+pub(super) fn counts(error: &Error, now: Moment) -> bool {
+    is_present(error.at, now) && !is_ordinary(error)
+}
+
+/// What a healthy application is told as well, which asks whether something is there before it makes it.
+fn is_ordinary(error: &Error) -> bool {
+    error.code.is_none() && error.operation.is_none() && matches!(error.status, 400 | 404)
+}
+
+fn is_present(at: Moment, now: Moment) -> bool {
+    now.0.duration_since(at.0).unwrap_or(Duration::ZERO) <= LATELY
+}
+
 fn line(status: &Status, findings: &[Finding]) -> String {
     let failing = findings
         .iter()
@@ -75,7 +104,12 @@ fn line(status: &Status, findings: &[Finding]) -> String {
     match (failing, other) {
         (0, 0) => all_is_well(status),
         (0, other) => format!(
-            "Tokens are at hand; {} attention.",
+            "{}{} attention.",
+            if tokens(status) > 0 {
+                "Tokens are at hand; "
+            } else {
+                ""
+            },
             plural(other, "thing needs", "things need")
         ),
         (failing, 0) => format!("{}.", plural(failing, "thing fails", "things fail")),
@@ -87,18 +121,33 @@ fn line(status: &Status, findings: &[Finding]) -> String {
     }
 }
 
-fn all_is_well(status: &Status) -> String {
+/// Tokens that are held.
+fn tokens(status: &Status) -> usize {
     let accounts = status.tenants.iter().flat_map(|tenant| &tenant.accounts);
-    let tokens = accounts.filter(|account| account.token.is_some()).count();
+    accounts.filter(|account| account.token.is_some()).count()
+}
+
+fn all_is_well(status: &Status) -> String {
     let apis = status.tenants.iter().flat_map(|tenant| &tenant.apis);
     let calls: u64 = apis.map(|api| api.calls).sum();
+    let mut errors = status.tenants.iter().flat_map(|tenant| &tenant.errors);
+    // There are no others: it would not be well.
+    let has_ordinary = errors.any(|error| is_present(error.at, status.at));
     format!(
-        "All is well: {}, {} at hand, {} since the start, and no failure in the last 15 minutes.",
+        "All is well: {}, {}{} since the start, and no failure in the last 15 minutes{}.",
         plural(status.tenants.len(), "tenant", "tenants"),
-        plural(tokens, "token", "tokens"),
+        match tokens(status) {
+            0 => String::new(),
+            tokens => format!("{} at hand, ", plural(tokens, "token", "tokens")),
+        },
         match calls {
             1 => "1 call".to_owned(),
             calls => format!("{} calls", grouped(calls)),
+        },
+        if has_ordinary {
+            " but answers of 400 and 404"
+        } else {
+            ""
         }
     )
 }
@@ -112,12 +161,7 @@ fn of_process(status: &Status) -> Vec<Finding> {
             String::new(),
         ));
     } else if let Some(reason) = status.not_ready_because {
-        findings.push(Finding {
-            state: State::Failing,
-            what: format!("The proxy is not ready: {reason}."),
-            fix: "What keeps a tenant from its token is told below, with what to do.".to_owned(),
-            link: Some("#tenants".to_owned()),
-        });
+        findings.push(not_ready(reason));
     }
     let configuration = &status.configuration;
     if let Some(at) = configuration.refused_at {
@@ -132,18 +176,34 @@ fn of_process(status: &Status) -> Vec<Finding> {
             "#configuration".to_owned(),
         ));
     }
-    if status
-        .shared_state
-        .as_ref()
-        .is_some_and(|shared| !shared.up)
-    {
+    let shared = status.shared_state.as_ref();
+    // What waits for it at the start says so already.
+    let is_told = status.not_ready_because == Some(WAITING_FOR_REDIS);
+    if shared.is_some_and(|shared| !shared.up) && !is_told {
         findings.push(attention(
             "Redis does not answer: each replica goes on with what it has, and no refresh token is spent.".to_owned(),
-            "See to it that the proxy reaches state.redis_url.".to_owned(),
+            REACH_REDIS.to_owned(),
             String::new(),
         ));
     }
     findings
+}
+
+fn not_ready(reason: &str) -> Finding {
+    let (fix, link) = if reason == WAITING_FOR_REDIS {
+        (REACH_REDIS, None)
+    } else {
+        (
+            "What keeps a tenant from its token is told below, with what to do.",
+            Some("#tenants".to_owned()),
+        )
+    };
+    Finding {
+        state: State::Failing,
+        what: format!("The proxy is not ready: {reason}."),
+        fix: fix.to_owned(),
+        link,
+    }
 }
 
 fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
@@ -176,7 +236,8 @@ fn of_tenant(tenant: &Tenant, now: Moment) -> Vec<Finding> {
             ));
         }
     }
-    for scope in &tenant.scopes.missing {
+    let missing = tenant.scopes.missing.iter();
+    for scope in missing.filter(|scope| is_present(scope.last, now)) {
         findings.push(attention(
             format!(
                 "{name}: {} was refused, and needs the scope {}, as far as is known.",
@@ -246,11 +307,7 @@ fn of_errors<'a>(
     link: &str,
     now: Moment,
 ) -> Option<Finding> {
-    let is_present = |error: &&Error| {
-        let age = now.0.duration_since(error.at.0).unwrap_or(Duration::ZERO);
-        age <= LATELY
-    };
-    let mut present = errors.filter(is_present);
+    let mut present = errors.filter(|error| counts(error, now));
     let newest = present.next()?;
     let count = 1 + present.count();
     Some(attention(
@@ -262,6 +319,25 @@ fn of_errors<'a>(
         ),
         newest.fix.clone(),
         link.to_owned(),
+    ))
+}
+
+/// Calls that were met lately and that the policy of this client would refuse, as one finding.
+fn of_client(client: &Client, now: Moment) -> Option<Finding> {
+    let calls = client.would_refuse.iter();
+    let present: Vec<_> = calls.filter(|call| is_present(call.last, now)).collect();
+    let newest = present.iter().max_by_key(|call| call.last)?;
+    let name = &client.name;
+    Some(attention(
+        format!(
+            "Client {name} makes {} that its policy would refuse, as {}.",
+            plural(present.len(), "kind of call", "kinds of calls"),
+            newest.call
+        ),
+        format!(
+            "Allow what it needs before policy = \"enforce\": `sfmc-auth-proxy suggest {name}`."
+        ),
+        format!("#client-{name}"),
     ))
 }
 

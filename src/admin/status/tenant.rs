@@ -3,11 +3,12 @@
 use super::errors;
 use super::model::{Account, Api, Login, Moment, Scope, Scopes, Status, Tenant, Token};
 use super::sketch;
+use super::summary;
 use super::words::{ago, grouped, milliseconds, plural, span};
 use crate::admin::page::Markup;
 use crate::login::Desk;
 
-/// Tenants that the page shows; the JSON has all.
+/// Tenants that the page shows, those with findings first; the JSON has all.
 const TENANTS_MAX: usize = 15;
 /// Accounts of one tenant that it shows.
 const ACCOUNTS_MAX: usize = 12;
@@ -19,7 +20,8 @@ const SCOPES_AT_A_GLANCE: usize = 12;
 /// All of them.
 pub(super) fn all(content: Markup, status: &Status, desk: &Desk) -> Markup {
     let logins = desk.tenants();
-    let shown = status.tenants.iter().take(TENANTS_MAX);
+    let tenants = summary::tenants(status);
+    let shown = tenants.into_iter().take(TENANTS_MAX);
     let content = content
         .raw("<section aria-labelledby=\"tenants\">\n<h2 id=\"tenants\">Tenants</h2>\n")
         .each(shown, |content, tenant| {
@@ -47,12 +49,7 @@ fn one(content: Markup, tenant: &Tenant, takes_login: bool, now: Moment) -> Mark
         .raw("\">\n<header class=\"card-head\"><h3>")
         .text(&tenant.name)
         .raw("</h3> ");
-    let content = match (tenant.login, tenant.ready) {
-        (Some(Login::Needed), _) => content.raw("<span class=\"state bad\">login needed</span>"),
-        (_, true) => content.raw("<span class=\"state good\">has had a token</span>"),
-        (_, false) => content.raw("<span class=\"state bad\">no token yet</span>"),
-    };
-    let content = content
+    let content = chip(content, tenant)
         .raw(" <span class=\"fact\">")
         .text(tenant.kind)
         .raw("</span> <span class=\"fact\">")
@@ -78,6 +75,22 @@ fn one(content: Markup, tenant: &Tenant, takes_login: bool, now: Moment) -> Mark
     }
     let content = content.raw("<h4>Recent errors</h4>\n");
     errors::list(content, &tenant.errors, now).raw("</article>\n")
+}
+
+/// How it is with its tokens.
+fn chip(content: Markup, tenant: &Tenant) -> Markup {
+    let (class, words) = match (tenant.login, tenant.ready) {
+        (Some(Login::Needed), _) => ("state bad", "login needed"),
+        (_, true) => ("state good", "has had a token"),
+        (_, false) if tenant.lacks_token() => ("state bad", "no token yet"),
+        (_, false) => ("state idle", "no token asked for yet"),
+    };
+    content
+        .raw("<span class=\"")
+        .raw(class)
+        .raw("\">")
+        .raw(words)
+        .raw("</span>")
 }
 
 fn accounts(content: Markup, tenant: &Tenant, now: Moment) -> Markup {

@@ -12,6 +12,8 @@ use crate::token::{MintError, Unavailable};
 use crate::upstream::{DialError, SendError};
 
 const NOTHING_SENT: &str = "Nothing was sent.";
+/// What mends a call of which it cannot be told what it would do.
+const BE_CLEAR: &str = "Send the call without that ambiguity: correct the header, SOAPAction or path that the answer names.";
 
 impl From<EnvelopeError> for ProxyError {
     fn from(error: EnvelopeError) -> Self {
@@ -61,7 +63,12 @@ impl From<&Held> for Code {
 
 impl From<Held> for ProxyError {
     fn from(held: Held) -> Self {
-        Self::new(Code::from(&held), held.to_string())
+        let mut error = Self::new(Code::from(&held), held.to_string());
+        if matches!(held, Held::Unclear { .. }) {
+            // No pattern lets through what is unclear, and where a mode alone holds, there is no list.
+            error.fix = Some(BE_CLEAR.into());
+        }
+        error
     }
 }
 
@@ -197,6 +204,24 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::policy::Doubt;
+
+    #[test]
+    fn no_pattern_is_said_to_mend_what_is_unclear() {
+        let held = Held::Unclear {
+            call: "POST /x".to_owned(),
+            doubt: Doubt::MethodHeader,
+        };
+        let error = ProxyError::from(held);
+        assert_eq!(error.code, Code::PolicyDenied);
+        assert_eq!(error.fix(), BE_CLEAR);
+        let held = Held::NotAllowed {
+            call: "POST /x".to_owned(),
+            pattern: "POST /x".to_owned(),
+        };
+        let fix = ProxyError::from(held).fix();
+        assert!(fix.contains("add a pattern"), "{fix}");
+    }
 
     #[test]
     fn a_login_that_is_needed_is_told_with_what_to_log_in_to() {
