@@ -28,6 +28,8 @@ pub(super) struct Told {
     pub(super) is_renamed: bool,
 }
 
+/// What is said of other machines is said of loopback instead.
+///
 /// # Errors
 ///
 /// A listener is where no container is, and no variable can move it.
