@@ -120,7 +120,7 @@ fn tell(changed: &[String], need_restart: &[String]) {
         let keys = need_restart.join(", ");
         tracing::warn!(
             keys,
-            "needs a restart: these keys keep their values until then"
+            "needs a restart: these keys keep their values until then; sfmc-auth-proxy check says whether the new ones are right"
         );
     }
 }

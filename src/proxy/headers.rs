@@ -141,10 +141,10 @@ pub(super) fn elsewhere(
             || is_hop_by_hop(name)
             || name.as_str().starts_with("sfmc-")
             || (*name == AUTHORIZATION && !authorization);
-        if (!ours && !named.contains(name)) || *name == CONTENT_LENGTH {
-            if let Some(value) = foreign(name, value) {
-                headers.append(name, value);
-            }
+        if ((!ours && !named.contains(name)) || *name == CONTENT_LENGTH)
+            && let Some(value) = foreign(name, value)
+        {
+            headers.append(name, value);
         }
     }
     headers
