@@ -15,6 +15,7 @@ pub mod scopes;
 mod span;
 mod suggestion;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use pattern::{AllowList, PATTERN_LENGTH_MAX, Pattern, PatternError};
 pub use reference::reference;
 pub use suggestion::{Suggestion, suggest};
 pub use table::{ROOTS, core_operation};
+pub use template::template;
 
 /// What the calls of a tenant, a client, a listener or an `exec` may do. The stricter one is the greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
