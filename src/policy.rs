@@ -168,8 +168,9 @@ pub fn judge(call: &Call<'_>, mode: Mode, allow: Option<&AllowList>) -> Result<(
     }
 }
 
-/// Why it is not clear what a call would do, if it is not.
-fn doubt(call: &Call<'_>) -> Option<Doubt> {
+/// Why it is not clear what a call would do, if it is not. Wherever a policy applies, such a call is held back.
+#[must_use]
+pub fn doubt(call: &Call<'_>) -> Option<Doubt> {
     match call {
         Call::Rest { path, headers, .. } => {
             path::override_header(headers).or_else(|| path::decode(path).err())

@@ -36,9 +36,12 @@ impl Record {
             operation,
             object_types: &details.object_types,
             object_types_left_out: details.object_types_left_out,
+            untyped_objects: details.untyped_objects,
             status: details.status.unwrap_or(CLIENT_GONE).as_u16(),
             permitted: details.permitted,
             would_refuse: details.would_refuse.map(Code::name),
+            unclear: details.unclear,
+            names_accounts: details.names_accounts,
             scopes: details.said_of_scopes(),
             trouble: details.trouble(self.path(details), operation),
         });
