@@ -115,6 +115,27 @@ impl Need {
         self.and.iter().copied().find(|scope| !has(granted, scope))
     }
 
+    /// Those that are needed beside the scope, as far as the token has them. There are two at most, so that all of them stand side by
+    /// side, whichever they are.
+    #[must_use]
+    pub fn beside(&self, granted: Option<&str>) -> &'static [&'static str] {
+        let mut and = self.and;
+        let Some(granted) = granted else {
+            return and;
+        };
+        while let [first, others @ ..] = and
+            && !has(granted, first)
+        {
+            and = others;
+        }
+        while let [others @ .., last] = and
+            && !has(granted, last)
+        {
+            and = others;
+        }
+        and
+    }
+
     /// Every scope that is named here.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.alternatives().chain(self.and.iter().copied())

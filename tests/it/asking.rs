@@ -132,12 +132,13 @@ fn scopes_are_told_with_what_to_paste() {
         "calls whose scope is not known:",
         "  GET /unheard/v1/of",
         "# needed beside others: list_and_subscribers_read",
+        "# not granted now, so add it to the installed package first: journeys_read, list_and_subscribers_read",
         "scope = [\"data_extensions_read\", \"email_send\", \"journeys_read\", \"list_and_subscribers_read\"]",
     ] {
         assert!(out.lines().any(|printed| printed == line), "{line}\n{out}");
     }
     assert!(
-        err.contains("2 kinds of calls need scopes that the table does not know"),
+        err.contains("of 2 kinds of calls the table does not know which scopes they need"),
         "{err}"
     );
     assert!(!err.contains("watched for"), "long enough: {err}");
