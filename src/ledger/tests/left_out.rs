@@ -47,3 +47,19 @@ fn beyond_the_bound_what_is_left_out_is_at_least_so_much() {
     let client = &ledger.view().clients["newsletter"];
     assert_eq!(client.calls_left_out, GONE_MAX as u64);
 }
+
+/// One that is back takes no room from others that are gone.
+#[test]
+fn as_many_as_fit_are_counted_however_often_they_come_and_go() {
+    let ledger = Ledger::default();
+    let kinds = CALLS_MAX + GONE_MAX;
+    for number in 0..kinds * 2 + 500 {
+        let route = format!("/r{}", number % kinds);
+        ledger.note(&Call {
+            route: &route,
+            ..call(number as u64)
+        });
+    }
+    let client = &ledger.view().clients["newsletter"];
+    assert_eq!(client.calls_left_out, GONE_MAX as u64);
+}
