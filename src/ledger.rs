@@ -6,6 +6,7 @@
 
 mod calls;
 mod errors;
+mod gone;
 mod roll;
 mod scopes;
 mod seen;
@@ -36,6 +37,8 @@ pub const ERRORS_MAX: usize = 50;
 pub const LAST_CALLS_MAX: usize = 10;
 /// Distinct calls of one client.
 pub const CALLS_MAX: usize = 300;
+/// Distinct calls of one client that had to make room and are still told apart, by each of the threads' shards.
+pub const GONE_MAX: usize = 1_000;
 /// Distinct calls of one client that its policy would refuse.
 pub const WOULD_REFUSE_MAX: usize = 100;
 /// Object types of one envelope that are remembered, and count as calls of their own.
@@ -73,12 +76,18 @@ pub struct Call<'a> {
     pub object_types: &'a [String],
     /// How many more it had.
     pub object_types_left_out: usize,
+    /// Whether it has an object that says no type.
+    pub untyped_objects: bool,
     /// The status that the caller got.
     pub status: u16,
     /// Whether the client may make this call.
     pub permitted: bool,
     /// The code that the call would have got if the client's policy were enforced.
     pub would_refuse: Option<&'static str>,
+    /// Whether what it would do cannot be told for certain, so that no policy lets it through.
+    pub unclear: bool,
+    /// Whether its envelope names other accounts than the one that it is for.
+    pub names_accounts: bool,
     /// The scopes that the call needs, where they are known and the tenant said something of them.
     pub scopes: Option<Scopes>,
     /// What went wrong, if something did.
@@ -130,7 +139,8 @@ pub struct Trouble {
 
 /// All that was seen lately.
 ///
-/// The bound, in each of four shards: for each configured client 10 last calls, 300 distinct ones and 100 that would be refused;
+/// The bound, in each of four shards: for each configured client 10 last calls, 300 distinct ones, 1,000 keys of
+/// such that had to make room, and 100 that would be refused;
 /// for each tenant 50 errors and one entry for each scope of the table; and 50 errors without a tenant. No text in an entry is
 /// longer than 400 bytes. A busy client comes to some 100 KiB in all shards, a tenant with nothing but errors to some 200 KiB.
 /// What was told last is held beside that, and is no more than one shard's share.

@@ -15,6 +15,7 @@ pub mod scopes;
 mod span;
 mod suggestion;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use pattern::{AllowList, PATTERN_LENGTH_MAX, Pattern, PatternError};
 pub use reference::reference;
 pub use suggestion::{Suggestion, suggest};
 pub use table::{ROOTS, core_operation};
+pub use template::template;
 
 /// What the calls of a tenant, a client, a listener or an `exec` may do. The stricter one is the greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -166,8 +168,9 @@ pub fn judge(call: &Call<'_>, mode: Mode, allow: Option<&AllowList>) -> Result<(
     }
 }
 
-/// Why it is not clear what a call would do, if it is not.
-fn doubt(call: &Call<'_>) -> Option<Doubt> {
+/// Why it is not clear what a call would do, if it is not. Wherever a policy applies, such a call is held back.
+#[must_use]
+pub fn doubt(call: &Call<'_>) -> Option<Doubt> {
     match call {
         Call::Rest { path, headers, .. } => {
             path::override_header(headers).or_else(|| path::decode(path).err())

@@ -22,6 +22,7 @@ use tokio::runtime::Builder;
 use super::{Status, healthcheck};
 use crate::config::{self, Faults, Sources};
 use crate::secret::Secret;
+use crate::token::Mid;
 
 #[cfg(test)]
 mod tests;
@@ -81,7 +82,17 @@ pub(super) struct Tenant {
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) grant: String,
+    pub(super) accounts: Vec<Account>,
     pub(super) scopes: Scopes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) account_id: Option<Mid>,
+    #[serde(rename = "default")]
+    pub(super) is_default: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,6 +121,16 @@ pub(super) struct Client {
     pub(super) default_accounts: BTreeMap<String, String>,
     pub(super) calls: Vec<Call>,
     pub(super) calls_left_out: u64,
+    pub(super) unclear: Option<Noted>,
+    pub(super) names_accounts: Option<Noted>,
+}
+
+/// Calls of one kind, and one of them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Noted {
+    pub(super) calls: u64,
+    pub(super) example: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -141,6 +141,12 @@ impl<'a> Seen<'a> {
             "calls whose scope is not known",
             least.unknown.iter().cloned(),
         );
+        self.print_list(out);
+    }
+
+    /// What there is to paste.
+    fn print_list(&self, out: &mut dyn Write) {
+        let least = &self.least;
         if least.scope.is_empty() {
             say(
                 out,
@@ -155,9 +161,18 @@ impl<'a> Seen<'a> {
                 self.tenant.name
             ),
         );
-        if !least.beside.is_empty() {
-            let beside = running::listed(least.beside.iter().map(String::as_str));
-            say(out, &format!("# needed beside others: {beside}"));
+        for (words, names) in [
+            ("needed beside others", &least.beside),
+            ("by the table alone, since no answer told", &least.by_table),
+            (
+                "not granted now, so add it to the installed package first",
+                &least.lacking,
+            ),
+        ] {
+            if !names.is_empty() {
+                let names = running::listed(names.iter().map(String::as_str));
+                say(out, &format!("# {words}: {names}"));
+            }
         }
         let quoted: Vec<_> = least.scope.iter().map(|name| format!("{name:?}")).collect();
         say(out, &format!("scope = [{}]", quoted.join(", ")));
@@ -188,6 +203,8 @@ impl<'a> Seen<'a> {
             "unneeded": least.unneeded,
             "unknown": least.unknown,
             "beside": least.beside,
+            "by_table": least.by_table,
+            "lacking": least.lacking,
             "scope": least.scope,
             "calls_left_out": self.left_out,
         })
@@ -206,12 +223,12 @@ impl<'a> Seen<'a> {
         if !self.least.unknown.is_empty() {
             let count = counted(self.least.unknown.len(), "kind");
             warnings.push(format!(
-                "{count} of calls need scopes that the table does not know: the list may lack those"
+                "of {count} of calls the table does not know which scopes they need: the list may lack those"
             ));
         }
         if self.left_out > 0 {
             warnings.push(format!(
-                "{} of calls were not kept by the proxy: what they need beside their scope is not in the list",
+                "at least {} of calls, of all tenants, were not kept by the proxy: the list may lack what only they need",
                 counted(usize::try_from(self.left_out).unwrap_or(usize::MAX), "kind")
             ));
         }

@@ -1,6 +1,7 @@
 //! `suggest`: what a client's calls were, as the smallest allow list that covers them, ready for the configuration. Asks a running
 //! proxy, or reads records of an audit; changes nothing.
 
+mod reach;
 mod records;
 mod seen;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::running::{self, Place};
+use super::running::{self, Noted, Place};
 use super::{Status, counted, say};
 use crate::config::Sources;
 use crate::policy::{self, Suggestion};
@@ -54,7 +55,7 @@ pub(super) fn suggest(
             return why.status();
         }
     };
-    let suggestion = policy::suggest(seen.calls.keys().map(String::as_str));
+    let suggestion = policy::suggest(seen.names());
     for warning in warnings(&seen, &suggestion) {
         say(err, &format!("warning: {warning}"));
     }
@@ -76,11 +77,10 @@ fn print(client: &str, seen: &Seen, suggestion: &Suggestion, out: &mut dyn Write
         out,
         &format!("# For [clients.{client}]: {times}, from {since} to {until}."),
     );
-    let (tenants, accounts) = seen.reach();
-    if let Some(tenants) = tenants {
+    if let Some(tenants) = seen.accounts.tenants() {
         say(out, &format!("tenants = [{tenants}]"));
     }
-    if let Some(accounts) = accounts {
+    if let Some(accounts) = seen.accounts.accounts() {
         say(out, &format!("accounts = [{accounts}]"));
     }
     say(out, &format!("mode = {:?}", suggestion.mode.name()));
@@ -95,13 +95,8 @@ fn warnings(seen: &Seen, suggestion: &Suggestion) -> Vec<String> {
     let mut warnings: Vec<String> = running::too_short(seen.since, seen.until)
         .into_iter()
         .collect();
-    if seen.is_order_open() {
-        warnings.push(
-            "what was read does not say which tenant and account calls mean that select none: the first of tenants and accounts is \
-             that from then on, so put it there"
-                .to_owned(),
-        );
-    }
+    warnings.extend(seen.accounts.warnings());
+    warnings.extend(refused_by_any(seen));
     for pattern in &suggestion.may_send {
         warnings.push(format!(
             "\"{pattern}\" covers calls that send as well as others, and what was seen does not tell them apart: if nothing was \
@@ -109,8 +104,13 @@ fn warnings(seen: &Seen, suggestion: &Suggestion) -> Vec<String> {
         ));
     }
     for pattern in &suggestion.every_type {
+        let effect = match pattern.as_str() {
+            "SOAP Create" | "SOAP Update" => ", and such a call counts as one that sends",
+            _ => "",
+        };
         warnings.push(format!(
-            "\"{pattern}\" covers every object type, because a call named none (a ContinueRequest, for instance)"
+            "\"{pattern}\" covers every object type, because a call named none (a ContinueRequest, for instance) or had an object \
+             that says none{effect}"
         ));
     }
     for call in &suggestion.left_out {
@@ -120,4 +120,24 @@ fn warnings(seen: &Seen, suggestion: &Suggestion) -> Vec<String> {
     }
     warnings.extend(seen.warnings.iter().cloned());
     warnings
+}
+
+/// Calls that were let through and that no list will let through, whatever is on it.
+fn refused_by_any(seen: &Seen) -> Vec<String> {
+    let told = |noted: &Noted, words: &str| {
+        let times = counted(usize::try_from(noted.calls).unwrap_or(usize::MAX), "call");
+        (noted.calls > 0).then(|| format!("{times}, such as \"{}\", {words}", noted.example))
+    };
+    let unclear = told(
+        &seen.unclear,
+        "cannot be told for certain what they do (a method or path in a header, dot segments, a broken escape, a SOAPAction \
+         against the Body): with any list or mode that is policy_denied, so have their callers changed first; docs/policy.md has \
+         what is unclear",
+    );
+    let names_accounts = told(
+        &seen.names_accounts,
+        "named further accounts in the envelope (ClientIDs, QueryAllAccounts): a client may name those of its accounts and no \
+         others, never all of them, and else gets account_not_allowed; add those that are meant to accounts",
+    );
+    unclear.into_iter().chain(names_accounts).collect()
 }

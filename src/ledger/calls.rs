@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::gone::Gone;
+use super::scopes::Uses;
 use super::seen::Seen;
 use super::text::kept;
 use super::{
@@ -17,9 +19,15 @@ pub(super) struct Calls {
     /// The place of the oldest once the ring is full.
     next: usize,
     pub(super) distinct: Seen<Distinct>,
+    /// Distinct ones that had to make room.
+    pub(super) gone: Gone,
     pub(super) would_refuse: Seen<Refusable>,
     /// The most object types that one envelope had beyond what is remembered: at least so many calls are left out.
     pub(super) types_left_out: usize,
+    /// Calls that no policy would let through, because it is unclear what they do.
+    pub(super) unclear: Uses,
+    /// Calls whose envelopes name other accounts than the one that they are for.
+    pub(super) names_accounts: Uses,
 }
 
 /// A call that was made.
@@ -58,8 +66,11 @@ impl Default for Calls {
             last: Vec::new(),
             next: 0,
             distinct: Seen::new(CALLS_MAX),
+            gone: Gone::default(),
             would_refuse: Seen::new(WOULD_REFUSE_MAX),
             types_left_out: 0,
+            unclear: Uses::default(),
+            names_accounts: Uses::default(),
         }
     }
 }
@@ -68,18 +79,7 @@ impl Calls {
     pub(super) fn note(&mut self, call: &Call<'_>, hashing: &RandomState) {
         self.note_last(call);
         if let (true, Some(tenant)) = (call.permitted, call.tenant) {
-            let account = call.account.unwrap_or_default();
-            let beyond = call.object_types.len().saturating_sub(OBJECT_TYPES_MAX);
-            let left_out = beyond + call.object_types_left_out;
-            self.types_left_out = self.types_left_out.max(left_out);
-            each_name(call, |name| {
-                let key = hashing.hash_one((tenant, account, name));
-                self.distinct.note(key, call.at, || Distinct {
-                    tenant: tenant.into(),
-                    account: account.into(),
-                    call: kept(&name.to_string()),
-                });
-            });
+            self.note_permitted(call, tenant, hashing);
         }
         if let Some(code) = call.would_refuse {
             each_name(call, |name| {
@@ -95,11 +95,37 @@ impl Calls {
     /// Forgets the calls of tenants that are not there any more.
     pub(super) fn keep(&mut self, is_there: impl Fn(&str) -> bool) {
         self.distinct.keep(|distinct| is_there(&distinct.tenant));
+        self.gone.keep(&is_there);
         self.last
             .retain(|last| last.tenant.as_deref().is_none_or(&is_there));
         // The oldest comes first again.
         self.last.sort_by_key(|last| last.at);
         self.next = 0;
+    }
+
+    fn note_permitted(&mut self, call: &Call<'_>, tenant: &str, hashing: &RandomState) {
+        let account = call.account.unwrap_or_default();
+        let beyond = call.object_types.len().saturating_sub(OBJECT_TYPES_MAX);
+        let left_out = beyond + call.object_types_left_out;
+        self.types_left_out = self.types_left_out.max(left_out);
+        if call.unclear {
+            self.unclear.note(call.at, || example(call));
+        }
+        if call.names_accounts {
+            self.names_accounts.note(call.at, || example(call));
+        }
+        each_name(call, |name| {
+            let key = hashing.hash_one((tenant, account, name));
+            self.gone.is_there(key);
+            let gone = self.distinct.note(key, call.at, || Distinct {
+                tenant: tenant.into(),
+                account: account.into(),
+                call: kept(&name.to_string()),
+            });
+            if let Some((key, gone)) = gone {
+                self.gone.add(key, gone.tenant);
+            }
+        });
     }
 
     fn note_last(&mut self, call: &Call<'_>) {
@@ -144,13 +170,13 @@ fn write_over(place: &mut Option<String>, text: Option<&str>) {
     }
 }
 
-/// A call with several object types is one of each.
+/// A call with several object types is one of each, and one without a type if an object of it says none.
 fn each_name(call: &Call<'_>, mut told: impl FnMut(CallName<'_>)) {
     let Some(operation) = call.operation else {
         return told(CallName::Rest(call.method, call.route));
     };
-    if call.object_types.is_empty() {
-        return told(CallName::Soap(operation, None));
+    if call.object_types.is_empty() || call.untyped_objects {
+        told(CallName::Soap(operation, None));
     }
     for object in call.object_types.iter().take(OBJECT_TYPES_MAX) {
         told(CallName::Soap(operation, Some(&object_type(object))));

@@ -37,15 +37,19 @@ impl Scopes {
             Said::Accepted => &mut seen.accepted,
             Said::Missing => &mut seen.missing,
         };
-        if uses.calls == 0 {
-            uses.example = example();
-        }
-        uses.calls += 1;
-        uses.last = uses.last.max(Some(at));
+        uses.note(at, example);
     }
 }
 
 impl Uses {
+    pub(super) fn note(&mut self, at: SystemTime, example: impl FnOnce() -> Box<str>) {
+        if self.calls == 0 {
+            self.example = example();
+        }
+        self.calls += 1;
+        self.last = self.last.max(Some(at));
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         if other.last > self.last {
             self.example.clone_from(&other.example);

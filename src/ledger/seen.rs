@@ -10,8 +10,6 @@ use std::time::SystemTime;
 pub(super) struct Seen<T> {
     entries: HashMap<u64, Counted<T>>,
     entries_max: usize,
-    /// Entries that had to make room.
-    left_out: u64,
 }
 
 /// One of them.
@@ -27,43 +25,46 @@ impl<T> Seen<T> {
         Self {
             entries: HashMap::new(),
             entries_max,
-            left_out: 0,
         }
     }
 
-    /// Counts one more; `what` is built for a new entry alone.
-    pub(super) fn note(&mut self, key: u64, at: SystemTime, what: impl FnOnce() -> T) {
+    /// Counts one more; `what` is built for a new entry alone. Gives back the entry that had to make room for it.
+    pub(super) fn note(
+        &mut self,
+        key: u64,
+        at: SystemTime,
+        what: impl FnOnce() -> T,
+    ) -> Option<(u64, T)> {
         if let Some(known) = self.entries.get_mut(&key) {
             known.times += 1;
             known.last = known.last.max(at);
-            return;
+            return None;
         }
-        if self.entries.len() >= self.entries_max {
-            self.make_room();
-        }
+        let is_full = self.entries.len() >= self.entries_max;
+        let gone = if is_full { self.make_room() } else { None };
         let counted = Counted {
             what: what(),
             times: 1,
             last: at,
         };
         self.entries.insert(key, counted);
+        gone
     }
 
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Option<(u64, T)> {
         let entries = self.entries.iter();
         let oldest = entries.min_by_key(|(_key, counted)| counted.last);
-        if let Some(key) = oldest.map(|(key, _counted)| *key) {
-            self.entries.remove(&key);
-            self.left_out += 1;
-        }
+        let key = oldest.map(|(key, _counted)| *key)?;
+        let counted = self.entries.remove(&key)?;
+        Some((key, counted.what))
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Counted<T>> {
         self.entries.values()
     }
 
-    pub(super) fn left_out(&self) -> u64 {
-        self.left_out
+    pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
+        self.entries.keys().copied()
     }
 
     /// Forgets the entries of which this does not hold.

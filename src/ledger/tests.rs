@@ -1,5 +1,7 @@
 //! Merging, bounds and what is forgotten, with time as an argument.
 
+mod left_out;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -22,9 +24,12 @@ fn call(seconds: u64) -> Call<'static> {
         operation: None,
         object_types: &[],
         object_types_left_out: 0,
+        untyped_objects: false,
         status: 200,
         permitted: true,
         would_refuse: None,
+        unclear: false,
+        names_accounts: false,
         scopes: None,
         trouble: None,
     }
@@ -359,4 +364,48 @@ fn all_object_types_of_a_record_are_calls_and_what_it_had_beyond_is_counted_once
     }
     let client = &ledger.view().clients["newsletter"];
     assert_eq!((client.calls.len(), client.calls_left_out), (64, 6));
+}
+
+#[test]
+fn an_object_without_a_type_is_a_call_of_its_own() {
+    let ledger = Ledger::default();
+    let types = ["Subscriber".to_owned()];
+    ledger.note(&Call {
+        operation: Some("Create"),
+        object_types: &types,
+        untyped_objects: true,
+        ..call(1)
+    });
+    let view = ledger.view();
+    let calls = view.clients["newsletter"].calls.iter();
+    let calls: Vec<_> = calls.map(|call| call.call.as_str()).collect();
+    assert_eq!(calls, ["SOAP Create", "SOAP Create Subscriber"]);
+}
+
+#[test]
+fn calls_that_no_policy_lets_through_are_counted_with_one_of_them() {
+    let ledger = Ledger::default();
+    from_threads(|number| {
+        ledger.note(&Call {
+            unclear: true,
+            ..call(number)
+        });
+        ledger.note(&Call {
+            unclear: true,
+            names_accounts: true,
+            permitted: false,
+            ..call(number)
+        });
+    });
+    ledger.note(&Call {
+        names_accounts: true,
+        operation: Some("Retrieve"),
+        ..call(9)
+    });
+    let client = &ledger.view().clients["newsletter"];
+    let (count, example) = client.unclear.clone().unwrap();
+    assert_eq!((count.times, count.last), (6, at(5)));
+    assert_eq!(example, "GET /asset/v1/content");
+    let (count, example) = client.names_accounts.clone().unwrap();
+    assert_eq!((count.times, example.as_str()), (1, "SOAP Retrieve"));
 }

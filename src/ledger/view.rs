@@ -1,6 +1,6 @@
 //! All shards as one, for whoever looks. The bounds hold here too: what goes beyond them is left out, and told where it counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -37,10 +37,14 @@ pub struct ClientView {
     pub last_calls: Vec<LastCall>,
     /// Distinct calls, by tenant, account and name.
     pub calls: Vec<DistinctCall>,
-    /// Distinct calls that are not among them, because there were too many.
+    /// Distinct calls that are not among them, because there were too many: at least so many.
     pub calls_left_out: u64,
     /// Calls that its policy would refuse.
     pub would_refuse: Vec<WouldRefuse>,
+    /// Calls that any policy would refuse, because it is unclear what they do, and one of them.
+    pub unclear: Option<(Count, String)>,
+    /// Calls whose envelopes name other accounts than the one that they are for, and one of them.
+    pub names_accounts: Option<(Count, String)>,
 }
 
 /// One error, however often it was met.
@@ -154,8 +158,13 @@ struct Client {
     last: Vec<Last>,
     calls: BTreeMap<[Arc<str>; 3], Count>,
     would_refuse: BTreeMap<(&'static str, Arc<str>), Count>,
-    left_out: u64,
+    /// Keys of the distinct calls that some shard has,
+    there: HashSet<u64>,
+    /// and of those that had to make room in some.
+    gone: HashSet<u64>,
     types_left_out: usize,
+    unclear: Uses,
+    names_accounts: Uses,
 }
 
 impl Gathering {
@@ -206,7 +215,10 @@ impl Gathering {
 impl Client {
     fn add(&mut self, calls: Calls) {
         self.last.extend(calls.last);
-        self.left_out += calls.distinct.left_out();
+        self.there.extend(calls.distinct.keys());
+        self.gone.extend(calls.gone.keys());
+        self.unclear.add(&calls.unclear);
+        self.names_accounts.add(&calls.names_accounts);
         self.types_left_out = self.types_left_out.max(calls.types_left_out);
         for counted in calls.distinct.entries() {
             let what = &counted.what;
@@ -222,6 +234,7 @@ impl Client {
     fn finish(mut self) -> ClientView {
         self.last.sort_by_key(|last| std::cmp::Reverse(last.at));
         self.last.truncate(LAST_CALLS_MAX);
+        let gone = self.gone.difference(&self.there).count();
         let beyond = newest(&mut self.calls, CALLS_MAX);
         newest(&mut self.would_refuse, WOULD_REFUSE_MAX);
         let calls = self.calls.into_iter();
@@ -236,7 +249,9 @@ impl Client {
                     count,
                 })
                 .collect(),
-            calls_left_out: self.left_out + beyond + wide(self.types_left_out),
+            calls_left_out: wide(gone + self.types_left_out) + beyond,
+            unclear: self.unclear.read(),
+            names_accounts: self.names_accounts.read(),
             would_refuse: would_refuse
                 .map(|((code, call), count)| WouldRefuse {
                     code,
@@ -324,17 +339,20 @@ impl LastCall {
 
 impl ScopeView {
     fn of(seen: ScopeSeen) -> Self {
-        let read = |uses: Uses| {
-            let last = uses.last?;
-            let count = Count {
-                times: uses.calls,
-                last,
-            };
-            Some((count, String::from(uses.example)))
-        };
         Self {
-            accepted: read(seen.accepted),
-            missing: read(seen.missing),
+            accepted: seen.accepted.read(),
+            missing: seen.missing.read(),
         }
+    }
+}
+
+impl Uses {
+    fn read(self) -> Option<(Count, String)> {
+        let last = self.last?;
+        let count = Count {
+            times: self.calls,
+            last,
+        };
+        Some((count, String::from(self.example)))
     }
 }

@@ -50,19 +50,27 @@ own still holds, and so do the tenants and accounts that the client may use. A c
 `mode`, ready to paste below `[clients.CLIENT]`. It asks the running proxy, which has counted since it was started, or reads audit
 records (`--from FILE`, which reach back farther). It goes by these rules:
 
-- What was seen stays allowed. What is allowed beside that is of the same service root, method and effect.
+- What was seen stays allowed, but for what no list lets through: a call that is unclear (below), and an envelope that names other
+  accounts than the client may use (ClientIDs, QueryAllAccounts). Both work without a policy; a warning says how many were seen.
+  What is allowed beside what was seen is of the same service root, method and effect.
 - Paths are kept to three segments, with ids masked. So `{id}` becomes `*`; a path of three segments may have gone on, and ends in
   `/**`; a shorter one is whole, and ends as it is. Narrow a pattern by hand where you know more.
 - Reads are merged with reads of the same root and version, and what writes with what writes, if at least two routes come together and
   nothing that sends comes with them: `GET /asset/v1/**`. What may send is never merged, and no two methods ever are.
-- Object types are never merged. A call that named none needs its operation without a type, which covers them all: a warning says so.
+- Object types are never merged. A call that named none, or had an object without `xsi:type`, needs its operation without a type,
+  which covers them all: a warning says so. For Create and Update that counts as a send.
 - A route below which some calls send and others do not counts as one that sends, because what was seen does not tell. A
   warning names it; `mode` is then `\"full\"`.
 - `mode` is `\"read_only\"` if only reads were seen, and `\"no_send\"` if nothing that may send was.
-- `accounts` is left out if all calls were for the default account. Else what the client gets now where nothing is selected stays
-  first, of `tenants` as well, since the first is its default. Audit records do not say which that is: a warning then says to
-  put it first.
-- A call whose service root is masked, or whose operation is not known, gets no pattern. A warning names it.
+- What the client gets now where nothing is selected stays first, of `tenants` and of `accounts`, since the first is its default. It
+  is listed even if no call for it was seen, and a warning says so: take it out only if nothing relies on it. `accounts` is left
+  out if all of that is the tenant's own default account. Audit records do not say what is meant where nothing is selected: a
+  warning then says to put it first.
+- Of accounts without a name the running proxy tells the member id of the default one alone. Where one is not known, a warning says
+  so, and `check` refuses what stands in its place.
+- A call whose service root is masked, or whose operation is not known, gets no pattern. A warning names it. The WSDL is for
+  everybody and needs none.
+- The running proxy keeps 300 kinds of calls of a client. A warning says if there were more.
 - An empty list is never suggested.
 
 What is rare is not seen soon: the command warns if calls were watched for less than 31 days. Try the list out with

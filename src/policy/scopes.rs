@@ -115,6 +115,27 @@ impl Need {
         self.and.iter().copied().find(|scope| !has(granted, scope))
     }
 
+    /// Those that are needed beside the scope, as far as the token has them. There are two at most, so that all of them stand side by
+    /// side, whichever they are.
+    #[must_use]
+    pub fn beside(&self, granted: Option<&str>) -> &'static [&'static str] {
+        let mut and = self.and;
+        let Some(granted) = granted else {
+            return and;
+        };
+        while let [first, others @ ..] = and
+            && !has(granted, first)
+        {
+            and = others;
+        }
+        while let [others @ .., last] = and
+            && !has(granted, last)
+        {
+            and = others;
+        }
+        and
+    }
+
     /// Every scope that is named here.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.alternatives().chain(self.and.iter().copied())
@@ -144,18 +165,33 @@ pub fn of_route(method: &Method, path: &str) -> Needs {
         "HEAD" => "GET",
         method => method,
     };
+    if is_user_info(method, path::segments(path)) {
+        return Needs::Nothing;
+    }
+    row(method, path).map_or(Needs::Unknown, |(_root, row)| row.needs())
+}
+
+/// The path of the row that a call is of. GET stands for HEAD.
+pub(super) fn template(method: &str, path: &str) -> Option<String> {
+    let (root, row) = row(method, path)?;
+    Some(format!("/{root}/{}", row.path))
+}
+
+/// The row that a call is of, and its root.
+fn row(method: &str, path: &str) -> Option<(&'static str, &'static Route)> {
     let mut segments = path::segments(path);
-    let Some(root) = segments.next() else {
-        return Needs::Unknown;
-    };
-    let rows = ROOTS
+    let root = segments.next()?;
+    let (root, rows) = ROOTS
         .iter()
-        .find(|(name, _rows)| name.eq_ignore_ascii_case(root));
-    let row = rows.and_then(|(_name, rows)| {
-        rows.iter()
-            .find(|row| row.method == method && row.fits(segments.clone()))
-    });
-    row.map_or(Needs::Unknown, Route::needs)
+        .find(|(name, _rows)| name.eq_ignore_ascii_case(root))?;
+    let mut rows = rows.iter();
+    let row = rows.find(|row| row.method == method && row.fits(segments.clone()))?;
+    Some((root, row))
+}
+
+/// What a token stands for, which the auth host tells whoever has it.
+fn is_user_info<'a>(method: &str, segments: impl Iterator<Item = &'a str>) -> bool {
+    method == "GET" && segments.eq(["v2", "userinfo"])
 }
 
 /// What an envelope for Marketing Cloud needs. Of several object types, the first that these scopes do not suffice for.

@@ -5,6 +5,7 @@ mod documents;
 mod futility;
 mod modes;
 mod soap;
+mod templates;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};

@@ -22,7 +22,7 @@ const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 pub(super) struct Needed {
     /// The one that the call counts under,
     pub(super) counted: &'static str,
-    /// and those that it needs beside it.
+    /// and those that it needs beside it, as far as its token has them.
     pub(super) beside: &'static [&'static str],
     /// The first of all of them that its token does not have.
     pub(super) lacking: Option<&'static str>,
@@ -70,7 +70,7 @@ impl<'a> Scope<'a> {
     pub(super) fn needed(&self) -> Needed {
         Needed {
             counted: self.need.counted(self.granted),
-            beside: self.need.and,
+            beside: self.need.beside(self.granted),
             lacking: self.lacking(),
             is_granted: self.granted.map(|_granted| self.lacking().is_none()),
             is_guess: self.is_guess(),

@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, request};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::advice::Needed;
+use super::arrived::Permit;
 use super::asked::{Api, Asked};
 use super::error::{Code, ProxyError};
 use super::headers;
@@ -58,6 +59,7 @@ struct Details {
     turn: Option<OwnedSemaphorePermit>,
     object_types: Vec<String>,
     object_types_left_out: usize,
+    untyped_objects: bool,
     unaudited: bool,
     api: Option<Api>,
     soap: Option<(Version, Option<&'static str>)>,
@@ -82,6 +84,10 @@ struct Details {
     needed: Option<Needed>,
     /// What its client's policy would have refused it with, had it not been set to observe.
     would_refuse: Option<Code>,
+    /// No policy would let the call through, because it is unclear what it does.
+    unclear: bool,
+    /// Its envelope names other accounts than the one that it is for.
+    names_accounts: bool,
     judged: Option<(Verdict, Option<Because>)>,
     told: Option<Told>,
 }
@@ -185,6 +191,7 @@ impl Record {
         let types = envelope.object_types();
         details.object_types = types.iter().take(OBJECT_TYPES_MAX).cloned().collect();
         details.object_types_left_out = types.len().saturating_sub(OBJECT_TYPES_MAX);
+        details.untyped_objects = envelope.has_untyped_objects();
     }
 
     /// Refuses a request that could not be recorded.
@@ -245,11 +252,16 @@ impl Record {
         self.details().needed = Some(needed);
     }
 
-    /// The client may make this call, if only because its policy observes: then with the code that it would have got.
-    pub(super) fn permitted(&self, would_refuse: Option<Code>) {
+    /// The client may make this call, if only because its policy observes. `None`: everybody may, and nobody was asked.
+    pub(super) fn permitted(&self, permit: Option<Permit>) {
+        let Some(permit) = permit else {
+            return;
+        };
         let mut details = self.details();
         details.permitted = true;
-        let Some(code) = would_refuse else {
+        details.unclear = permit.unclear;
+        details.names_accounts = permit.names_accounts;
+        let Some(code) = permit.would_refuse else {
             return;
         };
         details.would_refuse = Some(code);

@@ -132,12 +132,13 @@ fn scopes_are_told_with_what_to_paste() {
         "calls whose scope is not known:",
         "  GET /unheard/v1/of",
         "# needed beside others: list_and_subscribers_read",
+        "# not granted now, so add it to the installed package first: journeys_read, list_and_subscribers_read",
         "scope = [\"data_extensions_read\", \"email_send\", \"journeys_read\", \"list_and_subscribers_read\"]",
     ] {
         assert!(out.lines().any(|printed| printed == line), "{line}\n{out}");
     }
     assert!(
-        err.contains("2 kinds of calls need scopes that the table does not know"),
+        err.contains("of 2 kinds of calls the table does not know which scopes they need"),
         "{err}"
     );
     assert!(!err.contains("watched for"), "long enough: {err}");
@@ -210,6 +211,60 @@ fn a_list_is_suggested_that_can_be_pasted() {
         folder.path(),
     );
     assert!(err.contains("calls were watched for 30m only"), "{err}");
+}
+
+#[test]
+fn what_a_list_changes_or_lacks_is_told_before_it_is_pasted() {
+    let folder = TempDir::new().unwrap();
+    let mut told = status();
+    let call = |tenant: &str, account: &str| json!({"tenant": tenant, "account": account, "call": "GET /asset/v1/content", "times": 1, "last": "2026-03-09T09:00:00Z"});
+    // No member id is told of `acme`, and nothing is meant at `other` where nothing is selected.
+    told["clients"] = json!([{
+        "name": "reader", "policy": "enforce", "last_calls": [], "would_refuse": [], "calls_left_out": 0,
+        "default_tenant": "acme", "default_accounts": {"acme": "default"},
+        "calls": [call("acme", "emea"), call("other", "west"), call("other", "other")],
+    }]);
+    let ask = |told: &Value| ask(&["suggest", "reader"], telling(told, None), folder.path());
+    let (code, out, err) = ask(&told);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains(
+            "accounts = [\"MEMBER ID OF DEFAULT ACCOUNT\", \"emea\", \"MEMBER ID OF OTHER ACCOUNT\", \"west\"]\n"
+        ),
+        "{out}"
+    );
+    for words in [
+        "no call for account default of tenant acme was seen; it is listed because",
+        "calls of tenant acme were for the default account, whose member id is not known here",
+        "calls of tenant other were for accounts that have no name",
+        "calls that select no account of tenant other get none now",
+    ] {
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    assert!(!err.contains("select no tenant"), "{err}");
+    told["tenants"][0]["accounts"] =
+        json!([{"name": "default", "account_id": 510_001_234, "default": true}]);
+    told["clients"][0]["default_tenant"] = Value::Null;
+    let (_code, out, err) = ask(&told);
+    assert!(out.contains("accounts = [510001234, \"emea\", "), "{out}");
+    assert!(!err.contains("calls of tenant acme"), "{err}");
+    assert!(
+        err.contains("calls that select no tenant get none now"),
+        "{err}"
+    );
+    // Calls that select nothing are for a tenant of which nothing was seen.
+    told["clients"][0]["default_tenant"] = json!("other");
+    told["clients"][0]["default_accounts"] = json!({"acme": "default", "other": "west"});
+    told["clients"][0]["calls"] = json!([call("acme", "default")]);
+    let (_code, out, err) = ask(&told);
+    assert!(
+        out.contains("tenants = [\"other\", \"acme\"]\naccounts = [\"west\", 510001234]\n"),
+        "{out}"
+    );
+    assert!(
+        err.contains("no call for account west of tenant other was seen"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Sources;
 use super::model::{
     Account, Api, Bucket, Call, Client, Configuration, Error, LastCall, Latency, Login,
-    MintFailure, Moment, Rests, Scope, Scopes, SharedState, Status, Tenant, Token, WouldRefuse,
+    MintFailure, Moment, Noted, Rests, Scope, Scopes, SharedState, Status, Tenant, Token,
+    WouldRefuse,
 };
 use super::summary::summary;
 use crate::admin::health::Refused;
@@ -343,5 +344,15 @@ fn of_client(client: ledger::Client, seen: ClientView, in_force_since: SystemTim
         would_refuse,
         calls: calls.collect(),
         calls_left_out: seen.calls_left_out,
+        unclear: seen.unclear.map(of_noted),
+        names_accounts: seen.names_accounts.map(of_noted),
+    }
+}
+
+fn of_noted((count, example): (ledger::Count, String)) -> Noted {
+    Noted {
+        calls: count.times,
+        last: Moment(count.last),
+        example,
     }
 }

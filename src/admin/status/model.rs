@@ -236,6 +236,16 @@ pub(super) struct Client {
     pub(super) would_refuse: Vec<WouldRefuse>,
     pub(super) calls: Vec<Call>,
     pub(super) calls_left_out: u64,
+    pub(super) unclear: Option<Noted>,
+    pub(super) names_accounts: Option<Noted>,
+}
+
+/// Calls of one kind, and one of them.
+#[derive(Serialize)]
+pub(super) struct Noted {
+    pub(super) calls: u64,
+    pub(super) last: Moment,
+    pub(super) example: String,
 }
 
 #[derive(Serialize)]

@@ -149,6 +149,8 @@ fn client(name: &str) -> Client {
         would_refuse: (0..100).map(|_| refusal()).collect(),
         calls: (0..300).map(|_| call()).collect(),
         calls_left_out: 9,
+        unclear: None,
+        names_accounts: None,
     }
 }
 

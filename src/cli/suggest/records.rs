@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::running;
 use super::seen::Seen;
 use crate::config::Sources;
+use crate::ledger;
 use crate::token::Mid;
 
 /// Object types that a record has at most: with so many, it may lack some.
@@ -31,6 +32,9 @@ struct Record {
     api: Option<String>,
     operation: Option<String>,
     object_types: Vec<String>,
+    untyped_objects: bool,
+    unclear: bool,
+    names_accounts: bool,
     method: String,
     route: String,
     error: Option<String>,
@@ -138,7 +142,7 @@ impl Record {
             // The WSDL is for everybody.
             Some("soap") if !matches!(self.method.as_str(), "GET" | "HEAD") => {
                 let operation = self.operation.as_deref().unwrap_or_default();
-                if self.object_types.is_empty() {
+                if self.object_types.is_empty() || self.untyped_objects {
                     seen.note(&format!("SOAP {operation}"), 1);
                 }
                 for object_type in &self.object_types {
@@ -147,6 +151,7 @@ impl Record {
             }
             _ => return false,
         }
+        self.note_doubts(seen);
         let (tenant, account) = (self.tenant.as_deref(), self.account.as_deref());
         if let (Some(tenant), Some(account)) = (tenant, account) {
             seen.note_account(tenant, account, self.account_id);
@@ -155,5 +160,32 @@ impl Record {
             seen.note_time(at);
         }
         true
+    }
+    /// Whether no list lets such a call through.
+    fn note_doubts(&self, seen: &mut Seen) {
+        for (is_so, noted) in [
+            (self.unclear, &mut seen.unclear),
+            (self.names_accounts, &mut seen.names_accounts),
+        ] {
+            if !is_so {
+                continue;
+            }
+            if noted.calls == 0 {
+                noted.example = self.name();
+            }
+            noted.calls += 1;
+        }
+    }
+
+    /// The call, for an example.
+    fn name(&self) -> String {
+        match &self.operation {
+            Some(operation) if self.api.as_deref() == Some("soap") => {
+                let object_type = self.object_types.first();
+                let object_type = object_type.map(|name| format!(" {}", ledger::object_type(name)));
+                format!("SOAP {operation}{}", object_type.unwrap_or_default())
+            }
+            _ => format!("{} {}", self.method, self.route),
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! `SOAP Retrieve List`. What such a name leaves open stays open.
 
 use super::routes::{ROOTS, Route};
-use super::{Need, of_object, path};
+use super::{Need, is_user_info, of_object, path};
 
 /// Segments that a masked path has at most.
 const SEGMENTS_MAX: usize = 3;
@@ -10,12 +10,12 @@ const SEGMENTS_MAX: usize = 3;
 const MASK: &str = "{id}";
 
 /// What is known of the calls of one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Example {
     /// No row of the table can be theirs.
     Unknown,
-    /// Rows that need different scopes can.
-    Vague,
+    /// Rows that need different scopes can: each of these, or nothing.
+    Vague(Vec<&'static Need>),
     /// They need these, or nothing.
     Known(Option<&'static Need>),
 }
@@ -36,6 +36,9 @@ pub(super) fn of_example(call: &str) -> Example {
 
 fn of_masked(method: &str, masked: &str) -> Example {
     let segments: Vec<&str> = path::segments(masked).collect();
+    if is_user_info(method, segments.iter().copied()) {
+        return Example::Known(None);
+    }
     let Some((root, below)) = segments.split_first() else {
         return Example::Unknown;
     };
@@ -44,18 +47,19 @@ fn of_masked(method: &str, masked: &str) -> Example {
         .find(|(name, _rows)| name.eq_ignore_ascii_case(root));
     let rows = rows.map_or(&[][..], |(_name, rows)| rows);
     let goes_on = segments.len() >= SEGMENTS_MAX;
-    let mut needs = rows
+    let needs = rows
         .iter()
         .filter(|row| row.method == method && may_be(row, below, goes_on))
         .map(|row| row.need.as_ref());
-    let Some(first) = needs.next() else {
+    let needs: Vec<Option<&'static Need>> = needs.collect();
+    let Some(first) = needs.first().copied() else {
         return Example::Unknown;
     };
     let names = |need: Option<&'static Need>| need.map(|need| (need.scope, need.and));
-    if needs.all(|need| names(need) == names(first)) {
+    if needs.iter().all(|need| names(*need) == names(first)) {
         Example::Known(first)
     } else {
-        Example::Vague
+        Example::Vague(needs.into_iter().flatten().collect())
     }
 }
 

@@ -26,9 +26,15 @@ have no scopes by route, and no rows here.
   since when it has watched. A scope that the table knows only by inference is as good as the guess.
 - **`/status.json`** of the admin listener counts calls by the scope that they needed.
 
-The smallest list is what calls used and what they missed, and what the table says is needed beside those. `offline` stays where users
-log in, since refresh tokens come with it alone. An empty list is never suggested: a token that is asked for with an
-empty `scope` may do nothing.
+The smallest list is what calls used and what they missed, and what the table says is needed beside those. A call used only what its
+token has: what came through without a scope did not need it, whatever the table says. Where no answer told, because a
+call was throttled or failed, or one envelope held several types, the table's word counts as far as the token has the scope, and a
+line says so. A line names what the token lacks: add that to the package before the list is pasted, or each token request fails
+with `invalid_scope`. Where a call's first three segments leave open what it needs, it is named, and nothing that it may need is
+called unneeded. `offline` stays where users log in, since refresh tokens come with it alone. An empty list is never
+suggested: a token that is asked for with an empty `scope` may do nothing.
+
+`GET /v2/userinfo` of the auth host needs no scope, and the WSDL no token.
 
 ## How sure a row is
 

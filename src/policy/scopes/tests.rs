@@ -77,6 +77,8 @@ fn routes_need_what_the_vendor_says() {
         assert_eq!(scope(call), expected, "{call}");
     }
     assert_eq!(route("GET /platform/v1/tokenContext"), Needs::Nothing);
+    assert_eq!(route("GET /v2/userinfo"), Needs::Nothing);
+    assert_eq!(route("POST /v2/userinfo"), Needs::Unknown);
     assert_eq!(route("GET /platform/v1/other"), Needs::Unknown);
 }
 
@@ -143,7 +145,7 @@ fn of_several_object_types_the_one_that_is_lacked_counts() {
 fn a_masked_call_needs_what_all_that_it_may_be_need() {
     let known = |call: &str| match of_example(call) {
         Example::Known(need) => Some(need.map(|need| need.scope)),
-        Example::Unknown | Example::Vague => None,
+        Example::Unknown | Example::Vague(_) => None,
     };
     for (call, expected) in [
         (
@@ -156,13 +158,18 @@ fn a_masked_call_needs_what_all_that_it_may_be_need() {
         ("GET /hub/v1/campaigns", Some(Some("campaign_read"))),
         ("GET /push/v1/message", Some(Some("push_read"))),
         ("GET /platform/v1/tokenContext", Some(None)),
+        ("GET /v2/userinfo", Some(None)),
         // Messages that are sent, and definitions that are written.
         ("POST /messaging/v1/email", None),
         ("GET /asset/v1", None),
     ] {
         assert_eq!(known(call), expected, "{call}");
     }
-    assert_eq!(of_example("POST /messaging/v1/email"), Example::Vague);
+    let Example::Vague(any) = of_example("POST /messaging/v1/email") else {
+        panic!("it sends a message or writes a definition");
+    };
+    let any: Vec<_> = any.iter().map(|need| need.scope).collect();
+    assert_eq!(any, ["email_send", "email_write"]);
     for unknown in [
         "GET /unheard/v1/of",
         "GET /asset/v1",
@@ -185,6 +192,7 @@ fn the_smallest_list_is_what_was_used_and_missed() {
     let calls = owned(&[
         "POST /interaction/v1/events",
         "POST /hub/v1/dataevents",
+        "GET /v2/userinfo",
         "GET /unheard/v1/of",
         "GET /unheard/v1/of",
     ]);
@@ -199,13 +207,11 @@ fn the_smallest_list_is_what_was_used_and_missed() {
     assert_eq!(
         found,
         Least {
-            scope: owned(&[
-                "data_extensions_write",
-                "journeys_read",
-                "list_and_subscribers_read"
-            ]),
+            scope: owned(&["data_extensions_write", "journeys_read"]),
             unneeded: owned(&["email_read", "offline", "sms_send"]),
-            beside: owned(&["list_and_subscribers_read"]),
+            beside: Vec::new(),
+            by_table: Vec::new(),
+            lacking: owned(&["data_extensions_write"]),
             unknown: owned(&["GET /unheard/v1/of"]),
         }
     );
@@ -215,6 +221,128 @@ fn the_smallest_list_is_what_was_used_and_missed() {
     });
     assert!(with_login.scope.contains(&"offline".to_owned()));
     assert_eq!(with_login.unneeded, owned(&["email_read", "sms_send"]));
+}
+
+/// What follows for tokens with these scopes (`None`: nobody has said), of which calls used and missed these.
+fn found(granted: Option<&[&str]>, used: &[&str], missing: &[&str], calls: &[&str]) -> Least {
+    let granted = granted.map(owned);
+    least(&Observed {
+        granted: granted.as_deref(),
+        used: &owned(used),
+        missing: &owned(missing),
+        calls: &owned(calls),
+        renews_logins: false,
+    })
+}
+
+#[test]
+fn what_came_through_without_a_scope_did_not_need_it() {
+    let event = &["POST /interaction/v1/events"];
+    let (journeys, subscribers) = ("journeys_read", "list_and_subscribers_read");
+    for (granted, used, missing, scope, beside) in [
+        // The tokens have no more, and the call was let through.
+        (
+            Some(&[journeys][..]),
+            &[journeys][..],
+            &[][..],
+            &[journeys][..],
+            &[][..],
+        ),
+        (
+            Some(&[journeys, subscribers]),
+            &[journeys],
+            &[],
+            &[journeys, subscribers],
+            &[subscribers],
+        ),
+        (
+            None,
+            &[journeys],
+            &[],
+            &[journeys, subscribers],
+            &[subscribers],
+        ),
+        // It was not let through, and who adds the one will miss the other.
+        (
+            Some(&["sms_send"]),
+            &[],
+            &[journeys],
+            &[journeys, subscribers],
+            &[subscribers],
+        ),
+    ] {
+        let found = found(granted, used, missing, event);
+        assert_eq!(
+            (found.scope, found.beside),
+            (owned(scope), owned(beside)),
+            "{granted:?} {used:?} {missing:?}"
+        );
+    }
+}
+
+#[test]
+fn what_no_answer_told_of_counts_as_far_as_the_tokens_have_it() {
+    // Throttled, or in one envelope with what counted.
+    let granted = &[
+        "data_extensions_write",
+        "email_read",
+        "list_and_subscribers_write",
+        "saved_content_read",
+    ];
+    let calls = &[
+        "SOAP Create DataExtensionObject",
+        "SOAP Create Subscriber",
+        "GET /asset/v1/content",
+        "POST /sms/v1/messageContact",
+    ];
+    let seen = found(Some(granted), &["data_extensions_write"], &[], calls);
+    assert_eq!(
+        seen.scope,
+        owned(&[
+            "data_extensions_write",
+            "list_and_subscribers_write",
+            "saved_content_read"
+        ])
+    );
+    assert_eq!(
+        seen.by_table,
+        owned(&["list_and_subscribers_write", "saved_content_read"])
+    );
+    assert_eq!(seen.unneeded, owned(&["email_read"]));
+    assert_eq!(seen.lacking, Vec::<String>::new());
+}
+
+#[test]
+fn what_a_call_may_need_is_not_called_unneeded() {
+    let granted = &["email_send", "email_write", "sms_send"];
+    let calls = &["POST /messaging/v1/email"];
+    let open = found(Some(granted), &["email_send"], &[], calls);
+    assert_eq!(open.unknown, owned(calls));
+    assert_eq!(open.unneeded, owned(&["sms_send"]));
+    let settled = found(Some(granted), &["email_send", "email_write"], &[], calls);
+    assert_eq!(settled.unknown, Vec::<String>::new());
+}
+
+#[test]
+fn needs_have_no_more_beside_them_than_stand_side_by_side() {
+    let routes = ROOTS.iter().flat_map(|(_root, rows)| rows.iter());
+    let needs = routes.filter_map(|row| row.need.as_ref());
+    for need in needs.chain(OBJECTS.iter().map(|row| &row.need)) {
+        assert!(need.and.len() <= 2, "{need:?}");
+    }
+    let need = of_object("Create", "TriggeredSend").unwrap();
+    for (granted, beside) in [
+        (None, &["email_read", "email_write"][..]),
+        (
+            Some("email_read email_send email_write"),
+            &["email_read", "email_write"],
+        ),
+        (Some("email_read"), &["email_read"]),
+        (Some("email_write"), &["email_write"]),
+        (Some("email_send"), &[]),
+    ] {
+        assert_eq!(need.beside(granted), beside, "{granted:?}");
+    }
 }
 
 #[test]

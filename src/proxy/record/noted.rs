@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 
 use super::written::{CLIENT_GONE, method_label};
-use super::{Details, Record, Told, verdict};
+use super::{Details, Needed, Record, Told, verdict};
 use crate::ledger::{Call, Said, Scopes, Trouble};
 use crate::proxy::asked::Api;
 use crate::proxy::error::Code;
@@ -36,9 +36,12 @@ impl Record {
             operation,
             object_types: &details.object_types,
             object_types_left_out: details.object_types_left_out,
+            untyped_objects: details.untyped_objects,
             status: details.status.unwrap_or(CLIENT_GONE).as_u16(),
             permitted: details.permitted,
             would_refuse: details.would_refuse.map(Code::name),
+            unclear: details.unclear,
+            names_accounts: details.names_accounts,
             scopes: details.said_of_scopes(),
             trouble: details.trouble(self.path(details), operation),
         });
@@ -63,11 +66,7 @@ impl Details {
             // Something else is missing than what the token has.
             (true, None) if needed.is_granted == Some(true) => None,
             (true, None) => Some(Scopes::missing(needed.counted)),
-            (false, _) if verdict == Verdict::Accepted => Some(Scopes {
-                scope: needed.counted,
-                beside: needed.beside,
-                said: Said::Accepted,
-            }),
+            (false, _) if verdict == Verdict::Accepted => accepted(&needed),
             (false, _) => None,
         }
     }
@@ -100,4 +99,20 @@ impl Details {
             fix: remedy::fix(verdict, because, status, &asked),
         })
     }
+}
+
+/// Scopes that a call used which the tenant let through: of those that the table names, the ones that its token has. What went
+/// without one did not need it, whatever the table says.
+fn accepted(needed: &Needed) -> Option<Scopes> {
+    let lacks_first = needed.lacking == Some(needed.counted);
+    let (scope, beside) = match (lacks_first, needed.beside) {
+        (false, beside) => (needed.counted, beside),
+        (true, [first, beside @ ..]) => (*first, beside),
+        (true, []) => return None,
+    };
+    Some(Scopes {
+        scope,
+        beside,
+        said: Said::Accepted,
+    })
 }

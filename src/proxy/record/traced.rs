@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 
 use super::{Details, Record, written};
+use crate::policy;
 use crate::proxy::asked::Api;
 use crate::proxy::error::Code;
 use crate::proxy::headers;
@@ -107,15 +108,14 @@ pub(super) fn conclude(traced: Traced, method: &Method, details: &Details) {
 }
 
 fn describe(span: &mut Span, method: &Method, details: &Details) {
-    let method = written::method_label(method);
-    let (method, verb) = match method {
-        "other" => ("_OTHER", "HTTP"),
-        known => (known, known),
-    };
-    let route = route(details);
+    let route = route(method, details);
     let target = match (&details.soap, &route) {
         (Some((_version, operation)), _) => Some(Cow::Borrowed(operation.unwrap_or("other"))),
         (None, route) => route.clone(),
+    };
+    let (method, verb) = match written::method_label(method) {
+        "other" => ("_OTHER", "HTTP"),
+        known => (known, known),
     };
     span.name(match target {
         Some(target) => format!("{verb} {target}"),
@@ -137,8 +137,8 @@ fn describe(span: &mut Span, method: &Method, details: &Details) {
     }
 }
 
-/// One of few: a path is taken only below a service root that the vendor has, and with its ids masked.
-fn route(details: &Details) -> Option<Cow<'static, str>> {
+/// One of few, whoever calls whatever: no segment of a path is in it that no table has.
+fn route(method: &Method, details: &Details) -> Option<Cow<'static, str>> {
     let path = details.path.as_ref()?.path();
     Some(match details.api? {
         Api::Soap(_) if details.soap.is_some() => Cow::Borrowed("/Service.asmx"),
@@ -146,11 +146,6 @@ fn route(details: &Details) -> Option<Cow<'static, str>> {
         Api::Wsdl => Cow::Borrowed("/etframework.wsdl"),
         Api::UserInfo => Cow::Borrowed("/v2/userinfo"),
         Api::Token(_) => Cow::Borrowed("/v2/token"),
-        Api::Rest | Api::Endpoints | Api::Bulk => {
-            if written::root(path) == "other" {
-                return None;
-            }
-            Cow::Owned(written::masked(path))
-        }
+        Api::Rest | Api::Endpoints | Api::Bulk => Cow::Owned(policy::template(method, path)?),
     })
 }

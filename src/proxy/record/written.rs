@@ -156,6 +156,7 @@ impl Record {
             .text("api", details.api.map(Api::name))
             .text("operation", details.operation(path))
             .list("object_types", types)
+            .flag("untyped_objects", only(details.untyped_objects))
             .text("method", self.method.as_str())
             .text("route", route)
             .number(
@@ -178,6 +179,8 @@ impl Record {
             .text("cause", details.cause.as_deref())
             .text("advice", details.advice.as_deref())
             .text("would_refuse", details.would_refuse.map(Code::name))
+            .flag("unclear", only(details.unclear))
+            .flag("names_accounts", only(details.names_accounts))
             .finish()
     }
 }
@@ -187,6 +190,11 @@ pub(super) const CLIENT_GONE: StatusCode = match StatusCode::from_u16(499) {
     Ok(status) => status,
     Err(_) => StatusCode::BAD_REQUEST,
 };
+
+/// Said where it is so; nothing else is worth a word in each line.
+fn only(is_so: bool) -> Option<bool> {
+    is_so.then_some(true)
+}
 
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
