@@ -293,7 +293,7 @@ fn whoever_cannot_be_asked_is_told_why() {
         (
             &["scopes", "acme", "--admin-token-file", "none"],
             address,
-            1,
+            2,
             "none cannot be read",
         ),
         (

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -98,7 +99,9 @@ pub struct Process {
 impl Process {
     /// Starts `run` in this folder and waits until it listens.
     pub async fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let log = folder.join("log");
+        // Of its own, whatever else runs in the same folder.
+        static LOGS: AtomicU32 = AtomicU32::new(0);
+        let log = folder.join(format!("log-{}", LOGS.fetch_add(1, Ordering::Relaxed)));
         let file = fs::File::create(&log).unwrap();
         let child = binary()
             .arg("run")

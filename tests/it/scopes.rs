@@ -169,6 +169,13 @@ async fn scopes_of_which_no_answer_told_are_on_the_list() {
     .await;
     let told = told(&process, &folder);
     assert_eq!(told["unneeded"], json!(["sms_send"]), "{told}");
+    // And so does the status page.
+    let mut admin = Client::connect(process.admin).await;
+    let status: Value = serde_json::from_str(&admin.get("/status.json").await.text()).unwrap();
+    assert_eq!(
+        status["tenants"][0]["scopes"]["unneeded"], told["unneeded"],
+        "{status}"
+    );
     let by_table = told["by_table"].as_array().unwrap();
     assert!(by_table.contains(&json!("saved_content_read")), "{told}");
 }

@@ -1,6 +1,7 @@
 //! Puts together what there is to tell: who there is, what each token's cell says, what the metrics counted, and what was seen.
 //! Asks nobody outside, and reads no token.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Sources;
@@ -11,9 +12,10 @@ use super::model::{
 };
 use super::summary::summary;
 use crate::admin::health::Refused;
-use crate::ledger::{self, ClientView, TenantView};
+use crate::ledger::{self, ClientView, TenantView, View};
 use crate::metrics::{self, Reading};
 use crate::policy::Posture;
+use crate::policy::scopes::{Observed, least};
 use crate::token::{Failure, Held, MintError, Standing};
 
 /// Accounts of one tenant that are listed.
@@ -22,17 +24,18 @@ const ACCOUNTS_MAX: usize = 200;
 const FAULTS_MAX: usize = 50;
 /// APIs that a tenant may have calls for.
 const APIS: [&str; 3] = ["rest", "soap", "auth"];
-/// A scope that no call needs and every login does.
-const OFFLINE: &str = "offline";
 
 /// What there is to tell at this moment.
 pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
     let seen = sources.ledger.recent_view(Instant::now());
     let reading = sources.metrics.read();
     let roll = (sources.roll)();
+    let called = called(&seen);
     let tenants = roll.tenants.into_iter().map(|tenant| {
         let seen = seen.tenants.get(&tenant.name).cloned().unwrap_or_default();
-        of_tenant(sources, tenant, seen, &reading, now)
+        let calls = called.get(&tenant.name).map(Vec::as_slice);
+        let calls = calls.unwrap_or_default();
+        of_tenant(sources, tenant, (seen, calls), &reading, now)
     });
     let tenants: Vec<_> = tenants.collect();
     let clients = roll.clients.into_iter().map(|client| {
@@ -60,6 +63,16 @@ pub(super) fn gather(sources: &Sources<'_>, now: SystemTime) -> Status {
     status
 }
 
+/// What each tenant was called for, by whichever client.
+fn called(seen: &View) -> HashMap<String, Vec<String>> {
+    let mut called: HashMap<String, Vec<String>> = HashMap::new();
+    for call in seen.clients.values().flat_map(|client| &client.calls) {
+        let calls = called.entry(call.tenant.clone()).or_default();
+        calls.push(call.call.clone());
+    }
+    called
+}
+
 fn configuration(refused: Option<Refused>) -> Configuration {
     let Some(Refused { at, mut faults }) = refused else {
         return Configuration {
@@ -82,7 +95,7 @@ fn configuration(refused: Option<Refused>) -> Configuration {
 fn of_tenant(
     sources: &Sources<'_>,
     tenant: ledger::Tenant,
-    seen: TenantView,
+    (seen, calls): (TenantView, &[String]),
     reading: &Reading,
     now: SystemTime,
 ) -> Tenant {
@@ -120,7 +133,7 @@ fn of_tenant(
             .into_iter()
             .filter_map(|api| of_api(reading, name, api))
             .collect(),
-        scopes: scopes(&tenant, granted, &seen),
+        scopes: scopes(&tenant, granted, &seen, calls),
         accounts_without_token,
         accounts_left_out,
         accounts,
@@ -246,7 +259,12 @@ fn of_latency(latency: &metrics::Latency) -> Latency {
     }
 }
 
-fn scopes(tenant: &ledger::Tenant, granted: Option<Vec<String>>, seen: &TenantView) -> Scopes {
+fn scopes(
+    tenant: &ledger::Tenant,
+    granted: Option<Vec<String>>,
+    seen: &TenantView,
+    calls: &[String],
+) -> Scopes {
     let read = |uses: &Option<(ledger::Count, String)>, scope| {
         let (count, example) = uses.as_ref()?;
         Some(Scope {
@@ -268,15 +286,23 @@ fn scopes(tenant: &ledger::Tenant, granted: Option<Vec<String>>, seen: &TenantVi
         .filter_map(|(scope, view)| read(&view.missing, scope))
         .collect();
     let has = granted.as_ref().or(tenant.scopes_asked.as_ref());
-    let is_needed = |scope: &str| {
-        let mut needed = used.iter().chain(&missing);
-        scope == OFFLINE || needed.any(|needed| needed.scope == scope)
-    };
     // Before anything was seen, nothing can be said; and core Salesforce has scopes that no single call needs.
     let has = has.filter(|_| !used.is_empty() && !tenant.is_core);
-    let has = has.into_iter().flatten();
+    let unneeded = has.map(|has| {
+        let names = |scopes: &[Scope]| -> Vec<String> {
+            scopes.iter().map(|scope| scope.scope.to_owned()).collect()
+        };
+        let least = least(&Observed {
+            granted: Some(has),
+            used: &names(&used),
+            missing: &names(&missing),
+            calls,
+            renews_logins: tenant.takes_login,
+        });
+        least.unneeded
+    });
     Scopes {
-        unneeded: has.filter(|scope| !is_needed(scope)).cloned().collect(),
+        unneeded: unneeded.unwrap_or_default(),
         asked: tenant.scopes_asked.clone(),
         granted,
         used,
