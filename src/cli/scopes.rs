@@ -223,7 +223,7 @@ impl<'a> Seen<'a> {
         if !self.least.unknown.is_empty() {
             let count = counted(self.least.unknown.len(), "kind");
             warnings.push(format!(
-                "of {count} of calls the table does not know which scopes they need: the list may lack those"
+                "{count} of calls of which the table does not know what scopes they need: the list may lack those"
             ));
         }
         if self.left_out > 0 {

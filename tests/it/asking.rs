@@ -138,7 +138,7 @@ fn scopes_are_told_with_what_to_paste() {
         assert!(out.lines().any(|printed| printed == line), "{line}\n{out}");
     }
     assert!(
-        err.contains("of 2 kinds of calls the table does not know which scopes they need"),
+        err.contains("2 kinds of calls of which the table does not know what scopes they need"),
         "{err}"
     );
     assert!(!err.contains("watched for"), "long enough: {err}");
