@@ -61,6 +61,7 @@ async fn calls_and_refusals_are_recorded_with_who_and_what() {
         ("account", "emea"),
         ("api", "soap"),
         ("operation", "Retrieve"),
+        ("route", "/Service.asmx"),
         ("request_id", "mine-1"),
     ] {
         assert_eq!(call[name], value, "{call}");

@@ -220,8 +220,11 @@ pub(super) fn method_label(method: &Method) -> &str {
     }
 }
 
-/// The first three segments of a path, ids masked: a segment that holds a digit, a colon or an escape is an id, unless it
-/// is a version.
+/// The vendor's files, whose names are no ids.
+const FILES: [&str; 3] = ["Service.asmx", "etframework.wsdl", "ETFrameworkFault.xsd"];
+
+/// The first three segments of a path, ids masked: a segment that holds a digit, a colon, a dot or an escape is an id, unless it
+/// is a version or one of the vendor's files.
 pub(super) fn masked(path: &str) -> String {
     let mut route = String::new();
     for segment in path
@@ -237,8 +240,9 @@ pub(super) fn masked(path: &str) -> String {
             && segment
                 .bytes()
                 .all(|byte| byte.is_ascii_alphabetic() || byte == b'-' || byte == b'_');
+        let is_file = FILES.iter().any(|file| file.eq_ignore_ascii_case(segment));
         route.push('/');
-        route.push_str(if is_version || is_word {
+        route.push_str(if is_version || is_word || is_file {
             segment
         } else {
             "{id}"

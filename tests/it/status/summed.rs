@@ -151,5 +151,6 @@ async fn a_tenant_without_a_default_account_lacks_nothing() {
     assert_eq!(umbrella["accounts"].as_array().unwrap().len(), 1);
     assert_eq!(umbrella["accounts"][0]["name"], "apac");
     assert_eq!(umbrella["accounts_without_token"], 1);
+    assert_eq!(umbrella["ready"], true, "the token is acme's as well");
     assert_eq!(seen["summary"]["state"], "well", "{seen:#}");
 }
