@@ -1,14 +1,13 @@
-//! The binary as a user meets it: exit codes, one's own tenant from the environment, the sample, signals, the sandbox.
+//! The binary as a user meets it: exit codes, one's own tenant from the environment, the sample, signals, completion.
 
 mod playground;
 mod signals;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Request;
@@ -17,13 +16,10 @@ use tempfile::TempDir;
 
 use crate::harness::{Client, tenant_settings, until};
 use crate::process::{
-    Process, binary, configuration, has_program, own_tenant, own_tenant_lines, run, undisturbed,
+    Process, configuration, has_program, own_tenant, own_tenant_lines, run, undisturbed,
 };
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The `sandbox` command and the README's own-tenant lines use the default ports, which one process can have at a time.
-static DEFAULT_PORTS: Mutex<()> = Mutex::new(());
 
 #[test]
 fn usage_and_configuration_errors_exit_with_2() {
@@ -290,134 +286,6 @@ async fn allowed_hosts_are_the_admin_listeners_too() {
     }
     process.signal("TERM");
     process.ended().await;
-}
-
-#[test]
-fn the_sandbox_plays_its_story_and_exits_0() {
-    let _ports = DEFAULT_PORTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = TempDir::new().unwrap();
-    let output = run(&["sandbox", "--exit"], &[], folder.path());
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    for part in [
-        "GET http://127.0.0.1:7362/asset",
-        "Authorization: Bearer ",
-        "It gets 200",
-        "401",
-        "Token calls for that: 1.",
-        "500 Token Expired",
-        "It gets 200 OK, OverallStatus OK.",
-        "<fueloauth xmlns=\"http://exacttarget.com\">eyJ",
-    ] {
-        assert!(said.contains(part), "{part} is missing in:\n{said}");
-    }
-}
-
-#[test]
-fn the_sandbox_plays_in_a_container_too() {
-    let _ports = DEFAULT_PORTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = TempDir::new().unwrap();
-    // As in compose.yaml: calls come from outside, so every address is listened on.
-    let everywhere = [
-        ("SFMC_AUTH_PROXY_LISTEN_HTTP", "0.0.0.0:7362"),
-        ("SFMC_AUTH_PROXY_ADMIN_LISTEN", "0.0.0.0:7363"),
-        (
-            "SFMC_AUTH_PROXY_LISTEN_INSECURE_ALLOW_UNAUTHENTICATED",
-            "true",
-        ),
-    ];
-    let output = run(&["sandbox", "--exit"], &everywhere, folder.path());
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(said.contains("GET http://127.0.0.1:7362/asset"), "{said}");
-}
-
-#[test]
-fn the_sandbox_stays_up_and_its_curl_lines_work_as_printed() {
-    if !has_program("curl") {
-        return;
-    }
-    let _ports = DEFAULT_PORTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = TempDir::new().unwrap();
-    let mut child = binary()
-        .arg("sandbox")
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut ran = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if let Some(command) = line.trim().strip_prefix("curl ") {
-            // `-f` makes curl fail where the answer is an error.
-            let output = Command::new("sh")
-                .args(["-ec", &format!("curl -f {command}")])
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "{line}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            ran += 1;
-        }
-        if line.contains("Ctrl-C") {
-            break;
-        }
-    }
-    let stopped = Command::new("kill")
-        .args(["-s", "INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(stopped.success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(ran >= 4, "{ran} curl lines");
-}
-
-#[test]
-fn the_sandbox_ends_cleanly_in_the_middle_of_its_story() {
-    let _ports = DEFAULT_PORTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = TempDir::new().unwrap();
-    for name in ["TERM", "INT"] {
-        let mut child = binary()
-            .arg("sandbox")
-            .current_dir(folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let begins = |line: String| line.contains("GET http://127.0.0.1:7362/asset");
-        assert!(lines.any(|line| begins(line.unwrap())));
-        let sent = Command::new("kill")
-            .args(["-s", name, &child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        let rest: Vec<_> = lines.map(Result::unwrap).collect();
-        assert_eq!(child.wait().unwrap().code(), Some(0), "SIG{name}");
-        let is_over = |line: &String| line.contains("stays up until Ctrl-C");
-        assert!(!rest.iter().any(is_over), "SIG{name} came too late");
-    }
 }
 
 /// The script is what the shell's own completion takes: bash is asked what it makes of a line.

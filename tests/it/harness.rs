@@ -339,6 +339,18 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The cookie that a page of the admin listener gives, and the token in its form.
+    pub fn session(&self) -> (String, String) {
+        let cookie = self.header("set-cookie").split(';').next();
+        let text = self.text();
+        let (_before, after) = text.split_once("name=\"form_token\" value=\"").unwrap();
+        let form_token = after.split('"').next();
+        (
+            cookie.unwrap_or_default().to_owned(),
+            form_token.unwrap_or_default().to_owned(),
+        )
+    }
+
     /// The proxy's own error code.
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()

@@ -186,15 +186,7 @@ async fn a_browser_changes_the_log_by_the_form_of_its_session() {
     let mut process = Process::start(folder.path(), &[], &[]).await;
     let page = send(&process, "GET", "/log", &[("accept", "text/html")]).await;
     assert_eq!(page.status, 200);
-    let cookie = page
-        .header("set-cookie")
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
-    let text = page.text();
-    let (_before, after) = text.split_once("name=\"form_token\" value=\"").unwrap();
-    let form_token = after.split('"').next().unwrap();
+    let (cookie, form_token) = page.session();
     let origin = format!("http://{}", process.admin);
     let post = |form_token: &str| {
         Request::post("/log")
@@ -212,7 +204,7 @@ async fn a_browser_changes_the_log_by_the_form_of_its_session() {
     assert_eq!(refused.status, 403);
     let done = Client::connect(process.admin)
         .await
-        .send(post(form_token))
+        .send(post(&form_token))
         .await;
     assert_eq!(
         (done.status.as_u16(), done.header("location")),

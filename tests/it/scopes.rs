@@ -12,13 +12,8 @@ use crate::process::{Process, configuration, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
-    let mut settings = tenant_settings();
-    settings.scopes = ["saved_content_read", "data_extensions_read", "sms_send"]
-        .map(str::to_owned)
-        .to_vec();
-    let tenant = sandbox::Tenant::start(settings).await.unwrap();
-    let folder = configuration(&tenant, "");
-    let process = Process::start(folder.path(), &[], &[]).await;
+    let scopes = ["saved_content_read", "data_extensions_read", "sms_send"];
+    let (_tenant, folder, process) = granting(&scopes).await;
     let mut client = Client::connect(process.address).await;
     assert_eq!(client.get("/asset/v1/content/assets").await.status, 200);
     let write = Request::post("/asset/v1/content/assets")
@@ -26,22 +21,11 @@ async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
         .body(Bytes::from_static(b"{}"))
         .unwrap();
     assert_eq!(client.send(write).await.status, 403);
-    let told = || -> Value {
-        let url = format!("http://{}", process.admin);
-        let output = run(
-            &["scopes", "acme", "--json", "--url", &url],
-            &[],
-            folder.path(),
-        );
-        let err = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{err}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    };
     until("both calls are noted", async || {
-        told()["missing"] != json!([])
+        told(&process, &folder)["missing"] != json!([])
     })
     .await;
-    let told = told();
+    let told = told(&process, &folder);
     assert_eq!(
         told["granted"],
         json!(["data_extensions_read", "saved_content_read", "sms_send"])
@@ -68,13 +52,8 @@ async fn a_running_proxy_tells_which_scopes_were_used_and_missed() {
 /// One call may need several scopes; none of them is told as unneeded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scopes_that_a_call_needs_beside_others_count_as_used() {
-    let mut settings = tenant_settings();
-    settings.scopes = ["journeys_read", "list_and_subscribers_read", "sms_send"]
-        .map(str::to_owned)
-        .to_vec();
-    let tenant = sandbox::Tenant::start(settings).await.unwrap();
-    let folder = configuration(&tenant, "");
-    let process = Process::start(folder.path(), &[], &[]).await;
+    let scopes = ["journeys_read", "list_and_subscribers_read", "sms_send"];
+    let (_tenant, _folder, process) = granting(&scopes).await;
     let mut client = Client::connect(process.address).await;
     let event = Request::post("/interaction/v1/events")
         .header("content-type", "application/json")

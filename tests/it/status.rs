@@ -345,15 +345,7 @@ async fn forms_of_an_allowed_host_pass_behind_tls_and_their_session_is_for_tls_a
     let page = page.header("accept", "text/html").body(Bytes::new());
     let page = connect().await.send(page.unwrap()).await;
     assert_eq!(page.status, 200, "{}", page.text());
-    let cookie = page
-        .header("set-cookie")
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
-    let text = page.text();
-    let (_before, rest) = text.split_once("name=\"form_token\" value=\"").unwrap();
-    let form_token = rest.split('"').next().unwrap().to_owned();
+    let (cookie, form_token) = page.session();
     let sign_in = async |origin: &str| {
         let request = Request::post("/sign-in")
             .header("host", NAME)

@@ -185,7 +185,7 @@ fn every_command_of_the_readme_is_run_by_a_test() {
     let known = [
         (
             "cargo run --release -- sandbox",
-            "commands::the_sandbox_stays_up_and_its_curl_lines_work_as_printed",
+            "commands::playground::the_sandbox_stays_up_and_its_curl_lines_work_as_printed",
         ),
         (
             "cargo test",
